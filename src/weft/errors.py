@@ -1,0 +1,144 @@
+"""Every error that Weft raises, as one tree.
+
+WeftError
+├── UsageError                the caller's code, arguments or settings are wrong; never retried
+│   ├── GraphError            a graph cannot be built, or a node broke its rules
+│   └── StateError            a value cannot be stored: the message names its path and type
+├── ModelError                a model call failed
+│   ├── RateLimited           try again later
+│   ├── ModelUnavailable      the provider did not answer: try again, or try another model
+│   ├── AuthenticationFailed  no key, or a key that the provider refuses
+│   ├── ContextWindowExceeded the prompt does not fit
+│   ├── ContentFiltered       the provider will not answer this
+│   └── ReplayMissed          the cassette has no answer to this request
+├── ToolError                 a tool call failed; the model is told
+│   ├── ToolRetry             the arguments are wrong: the message says how to mend them
+│   └── ToolFailed            the tool ran and failed
+├── OutputInvalid             the model's final answer does not match the declared type
+├── LimitExceeded             a limit of turns, tool calls, tokens, money or time is reached
+├── NodeTimeout               a node ran longer than its policy allows
+├── StoreError                the store could not do what was asked
+│   ├── NotFound              there is no such row, or the caller may not see it
+│   ├── Conflict              someone else was first: a busy thread, a reused idempotency key
+│   ├── Fenced                another process owns this run now
+│   ├── StoreFull             the disk is full: nothing was written
+│   ├── StoreLocked           another process holds the database too long
+│   └── SchemaMismatch        the database is newer or older than this program
+├── Cancelled                 the run was cancelled
+└── AccessDenied              the principal may not do this
+"""
+
+from typing import ClassVar
+
+
+class WeftError(Exception):
+    """Base of every error here. ``code`` is stable and public; messages may change."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    """Whether the same call may succeed later without a change by the caller."""
+
+
+class UsageError(WeftError):
+    code = "usage"
+
+
+class GraphError(UsageError):
+    code = "graph"
+
+
+class StateError(UsageError):
+    code = "state"
+
+
+class ModelError(WeftError):
+    code = "model"
+
+
+class RateLimited(ModelError):
+    code = "model.rate_limited"
+    retryable = True
+
+
+class ModelUnavailable(ModelError):
+    code = "model.unavailable"
+    retryable = True
+
+
+class AuthenticationFailed(ModelError):
+    code = "model.authentication"
+
+
+class ContextWindowExceeded(ModelError):
+    code = "model.context_window"
+
+
+class ContentFiltered(ModelError):
+    code = "model.content_filtered"
+
+
+class ReplayMissed(ModelError):
+    code = "model.replay_missed"
+
+
+class ToolError(WeftError):
+    code = "tool"
+
+
+class ToolRetry(ToolError):
+    code = "tool.retry"
+
+
+class ToolFailed(ToolError):
+    code = "tool.failed"
+
+
+class OutputInvalid(WeftError):
+    code = "output.invalid"
+
+
+class LimitExceeded(WeftError):
+    code = "limit"
+
+
+class NodeTimeout(WeftError):
+    code = "node.timeout"
+    retryable = True
+
+
+class StoreError(WeftError):
+    code = "store"
+
+
+class NotFound(StoreError):
+    code = "store.not_found"
+
+
+class Conflict(StoreError):
+    code = "store.conflict"
+
+
+class Fenced(StoreError):
+    code = "store.fenced"
+
+
+class StoreFull(StoreError):
+    code = "store.full"
+    retryable = True
+
+
+class StoreLocked(StoreError):
+    code = "store.locked"
+    retryable = True
+
+
+class SchemaMismatch(StoreError):
+    code = "store.schema"
+
+
+class Cancelled(WeftError):
+    code = "cancelled"
+
+
+class AccessDenied(WeftError):
+    code = "access"

@@ -1,0 +1,422 @@
+"""What a store keeps and what it promises: the port, and the rows that cross it.
+
+Only this module and ``weft.storage.open_store`` may be named from outside ``storage``. Bodies are
+bytes here: what is in them is the business of ``runtime``, never of a store. Every read on behalf of
+a person takes a ``Scope``, and the predicate is applied inside the store.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+from msgspec import Struct, field
+
+Status: TypeAlias = Literal["queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead"]
+
+RESTING: frozenset[Status] = frozenset({"paused", "finished", "failed", "cancelled", "dead"})
+ENDED: frozenset[Status] = frozenset({"finished", "failed", "cancelled", "dead"})
+
+
+class Scope(Struct, frozen=True):
+    """Whose rows may be seen: one user's of a workspace, or with ``user=None`` the whole workspace's."""
+
+    workspace: str = "default"
+    user: str | None = None
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """One run: a thread moved from an input to rest."""
+
+    id: str
+    thread_id: str
+    target: str
+    workspace: str = "default"
+    user_id: str = "local"
+    status: Status = "queued"
+    input: bytes = b"null"
+    """JSON. Emptied to ``null`` once the input is a message of the thread: content lives once."""
+    output: bytes | None = None
+    error: str | None = None
+    """``code: message`` of what ended it badly."""
+    usage: bytes | None = None
+    """JSON of ``messages.Usage``."""
+    seq: int = 0
+    """The number of the last durable event."""
+    first_message: int = 0
+    """The thread's ``seq`` of the first message of this run; 0 while there is none."""
+    idempotency_key: str | None = None
+    epoch: int = 0
+    """Which job may advance the run: one more at each requeue."""
+    fence: int = 0
+    """One more at each acquire, takeover and cancel; a write with an old fence is refused."""
+    owner: str | None = None
+    """The worker that drives it."""
+    attempts: int = 0
+    """Times acquired since its last progress; too many and it is dead."""
+    priority: int = 5
+    wake_at: float | None = None
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A hint that a run can be advanced. It may arrive late or twice: epoch and fence make that harmless."""
+
+    run_id: str
+    epoch: int
+    workspace: str = "default"
+    priority: int = 5
+    not_before: float | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.run_id}/{self.epoch}"
+
+
+class Tx(Protocol):
+    """An open transaction of the store, for a dispatcher that keeps its jobs in the same database."""
+
+    async def execute(self, sql: str, *arguments: Any) -> None:
+        """Run a statement inside it (PostgreSQL only; ``$1`` placeholders)."""
+        ...
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this once the transaction is durable; never if it is rolled back."""
+        ...
+
+
+Enqueue: TypeAlias = Callable[[Tx, Job], Awaitable[None]]
+
+
+class ThreadRecord(Struct, frozen=True, kw_only=True):
+    """One durable conversation."""
+
+    id: str
+    workspace: str = "default"
+    user_id: str = "local"
+    title: str = ""
+    target: str = ""
+    """What ran in it last."""
+    head_seq: int = 0
+    """The ``seq`` of its last message."""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+class MessageRow(Struct, frozen=True, kw_only=True):
+    """A message of a thread. Append-only: no store offers a way to change one."""
+
+    seq: int
+    """1, 2, 3 ... in the thread, without gaps, whoever wrote it."""
+    conversation: str = ""
+    """Empty for the thread's own conversation; else the path of the nested call that holds it."""
+    run_id: str | None = None
+    at: float = 0.0
+    body: bytes
+    """JSON of ``messages.Message``."""
+    tokens: int = 0
+    """Its size as counted when it was written, for windows by tokens."""
+
+
+class ContextRow(Struct, frozen=True, kw_only=True):
+    """What of a conversation the model sees. One per thread and conversation, replaced at each turn."""
+
+    conversation: str = ""
+    body: bytes
+
+
+class EventRow(Struct, frozen=True, kw_only=True):
+    """A durable event. ``body`` is JSON of ``events.Event`` with content that lives elsewhere left out."""
+
+    seq: int
+    at: float
+    path: str
+    """The envelope's path as JSON array."""
+    body: bytes
+
+
+class SlotRow(Struct, frozen=True, kw_only=True):
+    """How one channel changed in one step."""
+
+    channel: str
+    op: Literal["set", "append", "delete"]
+    """``set`` begins a new base; ``append`` adds to what the base and later appends hold."""
+    body: bytes = b""
+
+
+class CheckpointRow(Struct, frozen=True, kw_only=True):
+    """A graph's state at the edge of a step: its head, and only the slots that changed."""
+
+    path: str
+    step: int
+    version: str
+    """Hash of the graph that wrote it."""
+    head: bytes
+    """JSON. What else there is to know to go on, as ``runtime.codec`` writes it."""
+    slots: tuple[SlotRow, ...] = ()
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """For every channel that holds a value: the step of its base, and of its last change."""
+
+
+class FinishedRow(Struct, frozen=True, kw_only=True):
+    """An activation of an open step that is done: after a crash it does not run again."""
+
+    path: str
+    step: int
+    activation: str
+    body: bytes
+
+
+class QuestionRow(Struct, frozen=True, kw_only=True):
+    """An open question of a run."""
+
+    id: str
+    path: str
+    payload: bytes
+    schema: bytes | None = None
+    expires_at: float | None = None
+    status: Literal["open", "answered", "expired", "withdrawn"] = "open"
+    answer: bytes | None = None
+    run_id: str = ""
+    thread_id: str = ""
+    created_at: float = 0.0
+
+
+class RunChange(Struct, frozen=True, kw_only=True):
+    """What a commit changes in the run's own row. ``None`` leaves a column as it is."""
+
+    status: Status | None = None
+    """A resting status also gives the thread free."""
+    output: bytes | None = None
+    error: str | None = None
+    usage: bytes | None = None
+    first_message: int | None = None
+    forget_input: bool = False
+
+
+class Commit(Struct, kw_only=True):
+    """Everything that one move of a run leaves behind: written in one transaction, or not at all.
+
+    Idempotent: the same commit again changes nothing. A commit resets ``attempts`` where it holds a
+    checkpoint, and always brings ``runs.seq``, ``threads.head_seq`` and both ``updated_at`` up to date.
+    """
+
+    run_id: str
+    fence: int
+    thread_id: str
+    workspace: str
+    user_id: str
+    seq: int
+    """The run's last durable event after this commit."""
+    at: float
+    events: list[EventRow] = field(default_factory=list[EventRow])
+    messages: list[MessageRow] = field(default_factory=list[MessageRow])
+    contexts: list[ContextRow] = field(default_factory=list[ContextRow])
+    checkpoints: list[CheckpointRow] = field(default_factory=list[CheckpointRow])
+    finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
+    questions: list[QuestionRow] = field(default_factory=list[QuestionRow])
+    run: RunChange | None = None
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """The newest checkpoint of a graph in a thread, with all that is needed to go on from it."""
+
+    step: int
+    version: str
+    head: bytes
+    ranges: dict[str, tuple[int, int]]
+    slots: tuple[tuple[int, SlotRow], ...]
+    """(step, slot), oldest first: for each channel its base and every append after it."""
+    finished: tuple[FinishedRow, ...]
+    """Of the step that is open."""
+
+
+class Page(Struct, frozen=True):
+    """Where in a list to read: ``limit`` rows after ``cursor`` (before it, newest first, where ``newest``)."""
+
+    limit: int = 50
+    cursor: str | None = None
+    newest: bool = True
+
+
+class Runs(Protocol):
+    """Runs: who may drive them, and how they ended."""
+
+    async def create(self, record: RunRecord, enqueue: Enqueue) -> RunRecord:
+        """Insert the run (and its thread, where it is new) and enqueue job ``run/0`` in one transaction.
+
+        With an ``idempotency_key`` that the workspace has seen, nothing is written and the run that
+        has it comes back.
+
+        Raises:
+            NotFound: the thread belongs to somebody else.
+            Conflict: the key was used for another thread, target or input.
+        """
+        ...
+
+    async def get(self, scope: Scope, run_id: str) -> RunRecord:
+        """Raises: NotFound."""
+        ...
+
+    async def list(
+        self, scope: Scope, page: Page, *, thread_id: str | None = None, status: Status | None = None
+    ) -> Sequence[RunRecord]:
+        """Without ``input`` and ``output``; the cursor is a run id (ids sort by time)."""
+        ...
+
+    async def acquire(self, job: Job, worker: str, ttl: float) -> RunRecord | None:
+        """Take the run, if this job may: compare and set.
+
+        Queued or due with this epoch, or running with a dead owner (no beat for ``ttl`` seconds by the
+        database's clock), and no other run of its thread running: then it is ``running``, ``owner`` is
+        ``worker``, ``fence`` and ``attempts`` are one more. Anything else: ``None``, the job is stale or
+        must wait its turn.
+        """
+        ...
+
+    async def requeue(self, run_id: str, fence: int | None, enqueue: Enqueue, *, wake_at: float | None = None) -> bool:
+        """Queue it again (epoch + 1, fence + 1, no owner), in one transaction with its new job.
+
+        With a ``fence`` only where it matches (hand back); without, only where the run is ``paused`` (resume).
+        """
+        ...
+
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None) -> RunRecord | None:
+        """End it from outside: fence + 1, status ``cancelled``, and its last event, ``run.cancelled``.
+
+        ``None`` where it had ended already. Raises: NotFound.
+        """
+        ...
+
+    async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventRow]: ...
+
+    async def waiting(self, limit: int = 1000) -> Sequence[Job]:
+        """Jobs of all queued and sleeping runs, oldest first: what an embedded dispatcher starts from."""
+        ...
+
+
+class Workers(Protocol):
+    """Which processes are alive, by the database's clock."""
+
+    async def beat(self, worker: str, *, draining: bool = False) -> None: ...
+
+    async def gone(self, worker: str) -> None: ...
+
+    async def reap(self, ttl: float, enqueue: Enqueue) -> int:
+        """Requeue the running runs whose owner has not beaten for ``ttl`` seconds; how many."""
+        ...
+
+
+class Questions(Protocol):
+    """What runs ask people."""
+
+    async def open(self, scope: Scope, page: Page, *, run_id: str | None = None) -> Sequence[QuestionRow]: ...
+
+    async def answer(self, scope: Scope, run_id: str, question_id: str, answer: bytes) -> bool:
+        """Record an answer. True where the question was open; the same answer again is not an error.
+
+        Raises: NotFound, Conflict (another answer is on record).
+        """
+        ...
+
+    async def answers(self, run_id: str) -> dict[str, bytes]:
+        """All answers given so far, by question id."""
+        ...
+
+
+class Threads(Protocol):
+    """Threads, their messages and contexts, and the state of graphs in them."""
+
+    async def get(self, scope: Scope, thread_id: str) -> ThreadRecord:
+        """Raises: NotFound."""
+        ...
+
+    async def list(self, scope: Scope, page: Page) -> Sequence[ThreadRecord]:
+        """By ``updated_at``; the cursor is ``updated_at:id`` of the last row."""
+        ...
+
+    async def rename(self, scope: Scope, thread_id: str, title: str) -> None: ...
+
+    async def delete(self, scope: Scope, thread_id: str) -> None:
+        """Everything of it: messages, contexts, runs, events, checkpoints, questions.
+
+        Raises: NotFound; Conflict (a run is running).
+        """
+        ...
+
+    async def messages(
+        self,
+        scope: Scope,
+        thread_id: str,
+        *,
+        conversation: str | None = "",
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 50,
+        newest: bool = False,
+    ) -> Sequence[MessageRow]:
+        """Messages with ``after < seq < before``, in order of ``seq``; the first ``limit``, or the last with ``newest``.
+
+        ``conversation=None`` means all conversations of the thread.
+        """
+        ...
+
+    async def context(self, thread_id: str, conversation: str) -> bytes | None: ...
+
+    async def snapshot(self, thread_id: str, path: str) -> Snapshot | None:
+        """The newest checkpoint of the graph at ``path``."""
+        ...
+
+
+class Blobs(Protocol):
+    """Bytes by their SHA-256, kept once per workspace."""
+
+    async def put(self, scope: Scope, body: bytes, mime: str) -> str:
+        """The hash, in hex. Putting the same bytes again writes nothing."""
+        ...
+
+    async def get(self, scope: Scope, sha256: str) -> tuple[bytes, str]:
+        """The bytes and their MIME type. Raises: NotFound."""
+        ...
+
+
+class Store(Protocol):
+    """A database with everything of Weft in it."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password."""
+        ...
+
+    @property
+    def runs(self) -> Runs: ...
+
+    @property
+    def threads(self) -> Threads: ...
+
+    @property
+    def questions(self) -> Questions: ...
+
+    @property
+    def workers(self) -> Workers: ...
+
+    @property
+    def blobs(self) -> Blobs: ...
+
+    def commit(self, commit: Commit) -> Awaitable[None]:
+        """Queue the commit at once, in order; the awaitable returns when it is durable.
+
+        Commits of all runs of a process that wait at the same time share one transaction. The call
+        itself puts it in line, so a caller may go on and await later, or never.
+
+        Raises:
+            Fenced: another process owns the run; nothing was written.
+            StoreFull, StoreLocked: nothing was written; the store works again once the cause is gone.
+        """
+        ...
+
+    def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``ring(run_id)`` when another process may have committed to a run; returns how to stop.
+
+        A hint only: it may come late, twice or never. A store without such a bell never calls.
+        """
+        ...

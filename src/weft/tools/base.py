@@ -1,0 +1,43 @@
+"""What a tool is, and where tools come from."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from msgspec import Struct
+
+from weft.engine.context import Context
+from weft.messages import Json, Media, ToolSpec
+
+Effect: TypeAlias = Literal["read", "idempotent", "once"]
+"""What a second call would do: nothing to the world, the same again, or harm."""
+
+
+class Returned(Struct, frozen=True, kw_only=True):
+    """What a tool gave back: words for the model, and pictures, sounds or files."""
+
+    content: str
+    media: tuple[Media, ...] = ()
+
+
+class Tool(Struct, frozen=True, kw_only=True):
+    """One thing that a model may do."""
+
+    spec: ToolSpec
+    call: Callable[[Json, Context[Any]], Awaitable[Returned]]
+    """Raises ``ToolRetry`` for bad arguments and ``ToolFailed`` for a failure; both reach the model as words."""
+    effect: Effect = "idempotent"
+    approval: bool = False
+    """Whether a person must say yes before each call."""
+    timeout: float | None = 60.0
+    """Seconds."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@runtime_checkable
+class ToolSet(Protocol):
+    """Where tools come from. The list may change from turn to turn."""
+
+    async def tools(self, ctx: Context[Any]) -> Sequence[Tool]: ...
