@@ -354,7 +354,7 @@ class Threads(Protocol):
         limit: int = 50,
         newest: bool = False,
     ) -> Sequence[MessageRow]:
-        """Messages with ``after < seq < before``, in order of ``seq``; the first ``limit``, or the last with ``newest``.
+        """Messages with ``after < seq < before`` in order: the first ``limit`` of them, or with ``newest`` the last.
 
         ``conversation=None`` means all conversations of the thread.
         """
