@@ -285,6 +285,8 @@ BEAT = Query(
         index_elements=["id"], set_={"beat": _beat.excluded.beat, "draining": _beat.excluded.draining}
     )
 )
+WORKERS = Query(select(workers.c.id))
+DRIVEN = Query(select(runs.c.id, runs.c.fence).where(_is("running"), runs.c.worker == _p("worker")))
 GONE = Query(delete(workers).where(workers.c.id == _p("id")))
 FORGET_WORKERS = Query(delete(workers).where(workers.c.beat < Now() - 10 * _p("ttl", "f")))
 

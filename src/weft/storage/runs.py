@@ -1,7 +1,7 @@
 """Runs, workers and questions of a SQL store: the steps of each operation, for either database."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -139,6 +139,19 @@ class SqlWorkers:
             yield q.GONE, {"id": worker}
 
         await self._database.write(steps, lone=True)
+
+    async def all(self) -> Sequence[str]:
+        def steps() -> Steps[Sequence[str]]:
+            return [row[0] for row in (yield q.WORKERS, {})]
+
+        return await self._database.read(steps)
+
+    async def lost(self, worker: str, fences: Mapping[str, int]) -> Sequence[str]:
+        def steps() -> Steps[Sequence[str]]:
+            ours = {row[0]: row[1] for row in (yield q.DRIVEN, {"worker": worker})}
+            return [run_id for run_id, fence in fences.items() if ours.get(run_id) != fence]
+
+        return await self._database.read(steps)
 
     async def reap(self, ttl: float, enqueue: Enqueue) -> int:
         def steps() -> Steps[Sequence[Job]]:
