@@ -25,7 +25,7 @@ class Fake:
     async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
         if self._hold is not None:
             await self._hold.wait()
-        done = _done(request.messages[-1])
+        done = self._done(request.messages[-1])
         if done < self._count:
             calls = tuple(
                 ToolCall(id=f"c{done}.{index}", name="add", arguments={"a": done, "b": 1})
@@ -37,10 +37,11 @@ class Fake:
             yield Piece("word ")
         yield Answer(message=Message(role="assistant", parts=(Text("word " * self._chunks),)), usage=self._usage)
 
-
-def _done(message: Message) -> int:
-    results = message.tool_results
-    return int(results[-1].content) if results else 0
+    def _done(self, message: Message) -> int:
+        results = message.tool_results
+        if not results:
+            return 0
+        return self._count if results[-1].failed else int(results[-1].content)
 
 
 async def add(a: int, b: int) -> int:
