@@ -12,6 +12,7 @@ import resource
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ class Seen:
     acknowledged: dict[str, int] = field(default_factory=dict[str, int])
     """Thread: turns that were reported as finished."""
     memory: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    unexpected: dict[str, str] = field(default_factory=dict[str, str])
+    """The first error of each kind; no fault here explains one."""
     wal: int = 0
     files: int = 0
 
@@ -81,6 +84,7 @@ async def one(app: App, target: Agent, thread: str, seen: Seen, luck: random.Ran
         seen.ended["cancelled"] += 1
     except Exception as error:
         seen.ended[type(error).__name__] += 1
+        seen.unexpected.setdefault(type(error).__name__, "".join(traceback.format_exception(error)[-4:]))
 
 
 async def watch(path: Path, seen: Seen, began: float) -> None:
@@ -135,7 +139,7 @@ async def lost(app: App, seen: Seen) -> list[str]:
 
 def bounds(seen: Seen, seconds: float) -> list[str]:
     """What grew too much."""
-    wrong: list[str] = []
+    wrong = [f"a turn ended with {kind}:\n{where}" for kind, where in seen.unexpected.items()]
     warm = [size for at, size in seen.memory if at > seconds / 5]
     if warm:
         quarter = max(1, len(warm) // 4)
