@@ -14,9 +14,9 @@ from rich.text import Text
 from weft.events import (
     Delta,
     Envelope,
+    Event,
     LimitReached,
     MessageAdded,
-    ModelStarted,
     NodeFailed,
     RunCancelled,
     RunFailed,
@@ -75,29 +75,41 @@ class Transcript:
         self._open = False
 
     def show(self, envelope: Envelope) -> None:
-        match envelope.event:
-            case Delta() as delta:
-                self._delta(delta)
-            case ModelStarted():
-                self._kind = ""
-            case MessageAdded(message=message) if message is not None and message.role == "assistant":
-                if message.id not in self._streamed and message.text:
-                    self._words(message.text, "")
-                self._end_line()
-            case ToolStarted() as started:
-                self._calls[started.call_id] = started
-            case ToolFinished() as finished:
-                self._card(finished)
-            case NodeFailed(retrying=True) as failed:
-                self._line(f"trying again: {failed.message}", "yellow")
-            case LimitReached() as reached:
-                self._line(reached.message, "yellow")
-            case RunFailed() as failed:
-                self._line(f"failed: {failed.message}", "red")
+        """Draw one event; those that say nothing to a person draw nothing."""
+        event = envelope.event
+        match event:
+            case Delta():
+                self._delta(event)
+            case MessageAdded():
+                self._message(event)
+            case ToolStarted():
+                self._calls[event.call_id] = event
+            case ToolFinished():
+                self._card(event)
+            case _:
+                self._remark(event)
+
+    def _remark(self, event: Event) -> None:
+        match event:
+            case NodeFailed(retrying=True):
+                self._line(f"trying again: {event.message}", "yellow")
+            case LimitReached():
+                self._line(event.message, "yellow")
+            case RunFailed():
+                self._line(f"failed ({event.code}): {event.message}", "red")
             case RunCancelled():
                 self._line("cancelled", "yellow")
             case _:
                 pass
+
+    def _message(self, added: MessageAdded) -> None:
+        message = added.message
+        if message is None or message.role != "assistant":
+            return
+        if message.id not in self._streamed and message.text:
+            self._words(message.text, "")
+        self._end_line()
+        self._kind = ""
 
     def _delta(self, delta: Delta) -> None:
         self._streamed.add(delta.message_id)

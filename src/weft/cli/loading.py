@@ -3,12 +3,21 @@
 import importlib.util
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from msgspec import Struct
+
+from weft.agents import Agent
+from weft.app import App
+from weft.engine.context import Target
 from weft.errors import NotFound, UsageError, WeftError
+from weft.settings import Settings
+
+T = TypeVar("T")
 
 
 def split(spec: str) -> tuple[Path, str | None]:
@@ -59,3 +68,83 @@ def _where(error: BaseException, path: Path) -> str:
 def public(module: ModuleType) -> Mapping[str, Any]:
     """What the module's author wrote under a name that others may use."""
     return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+
+@runtime_checkable
+class _Runnable(Target, Protocol):
+    """A target, told apart from other values."""
+
+
+class Opened(Struct, frozen=True):
+    """What a command works on."""
+
+    app: App
+    target: str | None = None
+    """The target that was named, or the only one there is."""
+
+    def one(self) -> str:
+        """The target to run.
+
+        Raises:
+            UsageError: there are several, and none was named.
+        """
+        if self.target is not None:
+            return self.target
+        raise UsageError(f"name one of them: {', '.join(sorted(self.app.targets()))}")
+
+
+def open_spec(spec: str, *, store: str | None = None, model: str | None = None) -> Opened:
+    """The app of ``FILE.py`` or ``FILE.py:name``: the one that is in it, or one made of the agents in it.
+
+    Raises:
+        NotFound: there is no such file, or nothing of that name in it.
+        UsageError: the file cannot be imported, or nothing in it can be run.
+    """
+    path, name = split(spec)
+    values = public(load(path))
+    if name is not None and name not in values:
+        return _by_target(values, path, name, store, model)
+    chosen = list(values.values()) if name is None else [values[name]]
+    apps = _distinct(value for value in chosen if isinstance(value, App))
+    if len(apps) == 1:
+        app = _with(apps[0], apps[0].targets().values(), store, model)
+    else:
+        targets = _distinct(value for value in chosen if isinstance(value, _Runnable) and not isinstance(value, type))
+        if not targets:
+            raise UsageError(f"{spec} holds no agent, graph or app; make one: agent = Agent('name', ...)")
+        app = _with(None, targets, store, model)
+    names = list(app.targets())
+    return Opened(app, names[0] if len(names) == 1 else None)
+
+
+def _by_target(values: Mapping[str, Any], path: Path, name: str, store: str | None, model: str | None) -> Opened:
+    """``FILE.py:name`` where no variable is called so, but a target is."""
+    opened = open_spec(str(path), store=store, model=model)
+    if name not in opened.app.targets():
+        known = sorted({*opened.app.targets(), *(key for key, value in values.items() if isinstance(value, _Runnable))})
+        raise NotFound(f"{path.name} holds no {name!r}; it holds {', '.join(known)}")
+    return Opened(opened.app, name)
+
+
+def _with(app: App | None, targets: Iterable[Target], store: str | None, model: str | None) -> App:
+    """The app itself, or where something else was asked for, one like it."""
+    if app is not None and store is None and model is None:
+        return app
+    settings = Settings()
+    return App(
+        targets=[with_model(target, model) for target in targets],
+        store=store or (app.url if app is not None else settings.store),
+        workspace=app.workspace if app is not None else settings.workspace,
+    )
+
+
+def with_model(target: Target, model: str | None) -> Target:
+    """The agent on another model; anything else as it is."""
+    if model is None or not isinstance(target, Agent):
+        return target
+    return replace(target, model=model)
+
+
+def _distinct(values: Iterable[T]) -> list[T]:
+    """Each object once, however many names it has."""
+    return list({id(value): value for value in values}.values())

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Depends, Request
 from weft.app import App
 
+from weft.server.catalog import Catalog
 from weft.server.sse import BEAT, Streams
 from weft.storage.base import Scope
 
@@ -19,6 +20,7 @@ class Served:
     """What one server serves."""
 
     app: App
+    catalog: Catalog
     admit: Admit
     streams: Streams = field(default_factory=Streams)
     beat: float = BEAT

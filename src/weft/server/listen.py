@@ -59,8 +59,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listen(api: FastAPI, sock: socket.socket, *, ready: Callable[[], None], verbose: bool = False) -> None:
-    """Serve on the socket until SIGINT or SIGTERM; ``ready`` is called once requests are answered."""
+def prepared(api: FastAPI, *, ready: Callable[[], None], verbose: bool = False) -> uvicorn.Server:
+    """Uvicorn, set up for ``api``; ``ready`` is called once requests are answered."""
     config = uvicorn.Config(
         api,
         log_level="info" if verbose else "warning",
@@ -69,4 +69,9 @@ def listen(api: FastAPI, sock: socket.socket, *, ready: Callable[[], None], verb
         server_header=False,
         lifespan="on",
     )
-    _Server(config, api, ready).run([sock])
+    return _Server(config, api, ready)
+
+
+def listen(api: FastAPI, sock: socket.socket, *, ready: Callable[[], None], verbose: bool = False) -> None:
+    """Serve on the socket until SIGINT or SIGTERM."""
+    prepared(api, ready=ready, verbose=verbose).run([sock])
