@@ -44,6 +44,10 @@ class Context(Struct, frozen=True):
     summary: str | None = None
     start: int = 1
     """Earlier messages of the thread are out of view."""
+    owed: frozenset[str] = frozenset()
+    """Tool calls of the last message that have no result yet."""
+    torn: bool = False
+    """Whether a call was left without a result: its run was stopped in between."""
 
     @property
     def messages(self) -> list[Message]:
@@ -72,6 +76,7 @@ class Conversation(Struct, frozen=True):
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
         context: Context = EMPTY if value is UNSET else value
         said, summary, start = list(context.said), context.summary, context.start
+        owed, torn = context.owed, context.torn
         for update in updates:
             for saying in update:
                 if isinstance(saying, Cut):
@@ -80,7 +85,9 @@ class Conversation(Struct, frozen=True):
                     summary = saying.summary
                 else:
                     said.append(Said(saying))
-        return Context(tuple(said), summary, start)
+                    torn = torn or _tears(owed, saying)
+                    owed = _owed(owed, saying)
+        return Context(tuple(said), summary, start, owed, torn)
 
     def ready(self, value: Any) -> bool:
         return True
@@ -90,6 +97,7 @@ class Conversation(Struct, frozen=True):
 
 
 EMPTY = Context()
+_NONE: frozenset[str] = frozenset()
 
 
 class _ContextOnRecord(Struct, frozen=True, omit_defaults=True):
@@ -100,6 +108,18 @@ class _ContextOnRecord(Struct, frozen=True, omit_defaults=True):
 _decode_context = msgspec.json.Decoder(_ContextOnRecord).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 _encode = msgspec.json.Encoder().encode
+
+
+def _tears(owed: frozenset[str], message: Message) -> bool:
+    """Whether this message comes where a tool's result should have come."""
+    return bool(owed) and message.role != "tool"
+
+
+def _owed(owed: frozenset[str], message: Message) -> frozenset[str]:
+    if message.role == "assistant":
+        calls = message.tool_calls
+        return frozenset([call.id for call in calls]) if calls else _NONE
+    return owed.difference([result.call_id for result in message.tool_results]) if owed else owed
 
 
 def _after(said: Sequence[Said], count: int, start: int) -> int:
@@ -116,8 +136,12 @@ def dump_context(context: Context, conversation: str) -> ContextRow:
 def load_context(body: bytes | None, rows: Sequence[MessageRow]) -> Context:
     """The context as its row and the messages since its start say."""
     record = _decode_context(body) if body else _ContextOnRecord()
-    said = tuple(Said(load_message(row), row.seq, row.tokens) for row in rows if row.seq >= record.start)
-    return Context(said, record.summary, record.start)
+    said = tuple([Said(load_message(row), row.seq, row.tokens) for row in rows if row.seq >= record.start])
+    owed, torn = _NONE, False
+    for one in said:
+        torn = torn or _tears(owed, one.message)
+        owed = _owed(owed, one.message)
+    return Context(said, record.summary, record.start, owed, torn)
 
 
 def context_start(body: bytes | None) -> int:

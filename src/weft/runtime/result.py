@@ -2,9 +2,11 @@
 
 from typing import Any, Generic, TypeVar
 
+from weft.engine.scheduler import Paused
 from weft.errors import UsageError
 from weft.events import Question
 from weft.messages import Message, Usage
+from weft.runtime.journal import Journal
 from weft.storage.base import Status
 
 Out = TypeVar("Out")
@@ -59,3 +61,23 @@ class Result(Generic[Out]):
 
     def __repr__(self) -> str:
         return f"Result({self.status}, {self._output!r}, run_id={self.run_id!r})"
+
+
+def questions_of(paused: Paused) -> tuple[Question, ...]:
+    """What a paused graph asks, as its reader sees it."""
+    return tuple(Question(asked.id, asked.payload, asked.schema) for asked in paused.questions)
+
+
+def result_of(
+    journal: Journal, status: Status, *, output: Any = None, questions: tuple[Question, ...] = ()
+) -> Result[Any]:
+    """The result of the run that this journal kept."""
+    return Result(
+        run_id=journal.info.id,
+        thread_id=journal.info.thread_id,
+        status=status,
+        output=output,
+        messages=tuple([said.message for said in journal.messages]),
+        usage=journal.info.usage,
+        questions=questions,
+    )

@@ -9,11 +9,11 @@ from weft import events
 from weft.engine.graph import Graph
 from weft.engine.scheduler import Paused, describe
 from weft.errors import UsageError, WeftError
-from weft.events import Envelope, Question
+from weft.events import Envelope
 from weft.ids import new_id
 from weft.runtime.hub import Hub, Listener
 from weft.runtime.journal import Journal
-from weft.runtime.result import Out, Result
+from weft.runtime.result import Out, Result, questions_of, result_of
 from weft.runtime.session import Session
 from weft.storage.base import RunRecord
 
@@ -27,9 +27,8 @@ class Runnable(ABC, Generic[In, Out]):
     a server, give it to an ``App``.
     """
 
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
+    __slots__ = ()
+    name: str
 
     @abstractmethod
     def graph(self) -> Graph: ...
@@ -87,9 +86,9 @@ async def _run(target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | Non
     try:
         output = await session.root(target, input)
     except Paused as paused:
-        questions = tuple(Question(asked.id, asked.payload, asked.schema) for asked in paused.questions)
+        questions = questions_of(paused)
         journal.commit(happened=(events.RunPaused(questions),))
-        return _result(journal, "paused", None, questions)
+        return result_of(journal, "paused", questions=questions)
     except asyncio.CancelledError:
         journal.commit(happened=(events.RunCancelled(),))
         raise
@@ -100,19 +99,7 @@ async def _run(target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | Non
         raise
     if not journal.silent:
         journal.commit(happened=(events.RunFinished(output, journal.info.usage),))
-    return _result(journal, "finished", output, ())
-
-
-def _result(journal: Journal, status: Any, output: Any, questions: tuple[Question, ...]) -> Result[Any]:
-    return Result(
-        run_id=journal.info.id,
-        thread_id=journal.info.thread_id,
-        status=status,
-        output=output,
-        messages=tuple([said.message for said in journal.messages]),
-        usage=journal.info.usage,
-        questions=questions,
-    )
+    return result_of(journal, "finished", output=output)
 
 
 def block(make: Any) -> Any:

@@ -2,27 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
-
-import msgspec
 
 from weft import events
 from weft.engine.context import Asked, Target
 from weft.engine.scheduler import Paused, describe
-from weft.errors import Cancelled, Conflict, Fenced, NotFound, StoreError, UsageError, WeftError
-from weft.events import Envelope, Question
+from weft.errors import Cancelled, Conflict, Fenced, NotFound, StoreError, WeftError
+from weft.events import Envelope
 from weft.ids import new_id
-from weft.messages import Usage
 from weft.runtime import codec
 from weft.runtime.alive import TTL, HeartBeat, is_gone, worker_id
 from weft.runtime.dispatch import Dispatcher, Embedded
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.journal import Journal
-from weft.runtime.reading import stored_events
-from weft.runtime.result import Result
+from weft.runtime.result import Result, questions_of, result_of
 from weft.runtime.session import Session
+from weft.runtime.watching import Watch
 from weft.storage.base import ENDED, RESTING, Job, Page, QuestionRow, RunChange, RunRecord, Scope, Store
 
 MAX_ATTEMPTS = 4
@@ -90,13 +87,29 @@ class Runner:
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        record = self._record(target.name, input, scope, thread, None)
-        record = await self.store.runs.create(record, _no_job)
-        return await self._inline(target, record, input, deps)
+        return await self.drive(target, await self.create(target, input, scope, thread=thread), input, deps=deps)
 
-    async def resume(self, target: Target, record: RunRecord, *, deps: Any = None) -> Result[Any]:
-        """Go on here and now with a run that was queued again."""
-        return await self._inline(target, record, None, deps)
+    async def create(self, target: Target, input: Any, scope: Scope, *, thread: str | None = None) -> RunRecord:
+        """Put a run on record that the caller will ``drive``.
+
+        Raises:
+            NotFound: the thread is not yours.
+        """
+        return await self.store.runs.create(self._record(target.name, input, scope, thread, None), _no_job)
+
+    async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
+        """Take a queued run as soon as its thread is free, and drive it here and now until it rests.
+
+        Raises:
+            WeftError: what ended the run; it is on record too.
+        """
+        async with self._heart.beating():
+            job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
+            while (taken := await self.store.runs.acquire(job, self.worker, self._ttl)) is None:
+                await self._before(record)
+                await asyncio.sleep(0.02)
+            input = json.loads(taken.input) if input is None else input
+            return await self._drive(target, taken, input, deps)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
         """Record answers; once no question is open, queue the run again (``here``: without a job).
@@ -138,45 +151,12 @@ class Runner:
         finally:
             self.hub.leave(run_id, listener)
 
-    async def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncIterator[Envelope | Sync]:
+    def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
         """Every event after number ``after``, stored and then live, until the run rests.
 
         Where live events begin, a ``Sync`` comes first, then what is going on right now.
         """
-        listener = self.hub.listen(run_id)
-        try:
-            while True:
-                while page := await stored_events(self.store, scope, run_id, after=after):
-                    for envelope in page:
-                        after = envelope.seq
-                        yield envelope
-                record = await self.store.runs.get(scope, run_id)
-                if record.seq > after:
-                    continue
-                if record.status in RESTING:
-                    return
-                if run_id not in self._driven:
-                    await listener.wait(0.5)
-                    continue
-                yield Sync()
-                for envelope in self.hub.going(run_id, listener):
-                    yield envelope
-                while run_id in self._driven and not listener.lagged:
-                    if not listener.queue:
-                        await listener.wait(5.0)
-                        continue
-                    envelope = listener.queue.popleft()
-                    if not envelope.durable:
-                        yield envelope
-                    elif envelope.seq == after + 1:
-                        after = envelope.seq
-                        yield envelope
-                        if type(envelope.event) in events.RESTING:
-                            return
-                    elif envelope.seq > after:
-                        break
-        finally:
-            self.hub.leave(run_id, listener)
+        return Watch(self.store, self.hub, scope, run_id, after, self._driven.__contains__).follow()
 
     # For workers
 
@@ -273,15 +253,6 @@ class Runner:
             await asyncio.gather(driven.task, return_exceptions=True)
 
     # One run
-
-    async def _inline(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
-        async with self._heart.beating():
-            job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
-            while (taken := await self.store.runs.acquire(job, self.worker, self._ttl)) is None:
-                await self._before(record)
-                await asyncio.sleep(0.02)
-            input = json.loads(taken.input) if input is None else input
-            return await self._drive(target, taken, input, deps)
 
     async def _before(self, record: RunRecord) -> None:
         """Our run cannot start: its thread is busy. If a dead process left it so, finish its run first."""
@@ -398,48 +369,20 @@ async def _finished(journal: Journal, output: Any) -> Result[Any]:
     stored = journal.commit(happened=(events.RunFinished(output, usage),), run=change)
     if stored is not None:
         await stored
-    return _result(journal, "finished", output=output)
+    return result_of(journal, "finished", output=output)
 
 
 async def _paused(journal: Journal, paused: Paused) -> Result[Any]:
-    questions = tuple(Question(asked.id, asked.payload, asked.schema) for asked in paused.questions)
+    questions = questions_of(paused)
     rows = [_question(asked) for asked in paused.questions]
     change = RunChange(status="paused", usage=events.encode(journal.info.usage))
     stored = journal.commit(happened=(events.RunPaused(questions),), questions=rows, run=change)
     if stored is not None:
         await stored
-    return _result(journal, "paused", questions=questions)
+    return result_of(journal, "paused", questions=questions)
 
 
 def _question(asked: Asked) -> QuestionRow:
     schema = None if asked.schema is None else codec.encode(asked.schema, "schema of a question")
     payload = codec.encode(asked.payload, "question")
     return QuestionRow(id=asked.id, path="/".join(asked.path), payload=payload, schema=schema)
-
-
-def _result(journal: Journal, status: Any, *, output: Any = None, questions: tuple[Question, ...] = ()) -> Result[Any]:
-    return Result(
-        run_id=journal.info.id,
-        thread_id=journal.info.thread_id,
-        status=status,
-        output=output,
-        messages=tuple([said.message for said in journal.messages]),
-        usage=journal.info.usage,
-        questions=questions,
-    )
-
-
-def usage_of(record: RunRecord) -> Usage:
-    """What a run on record has used."""
-    return Usage() if record.usage is None else msgspec.json.decode(record.usage, type=Usage)
-
-
-def output_of(result: RunRecord) -> Any:
-    """The output on record, as JSON.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if result.output is None:
-        raise UsageError(f"run {result.id} is {result.status} and has no output")
-    return json.loads(result.output)

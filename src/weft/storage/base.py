@@ -423,6 +423,10 @@ class Store(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Finish what is in line, and let go of the database."""
+        ...
+
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
         """Call ``ring(run_id)`` when another process may have committed to a run; returns how to stop.
 
