@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 from msgspec import Struct
+from weft.models.scripted import Scripted, call
 
 from weft import Agent, App, tool
-from weft.models.scripted import Scripted, call
 from weft.server.app import create_app
 from weft.server.listen import bind, prepared, url_of
 from weft.server.ui import UI

@@ -28,7 +28,7 @@ def test_sound_values_pass_unchanged(value: Any) -> None:
     "value", ["a\x00b", "\ud800", {"a\x00": 1}, [["\udfff"]], 2**63, float("nan"), float("inf"), {"a": -(2**64)}]
 )
 def test_values_that_no_store_can_keep_are_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"stored|text|JSON"):
         sound(value)
 
 

@@ -22,7 +22,8 @@ def dist(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(
-        '<!doctype html><html><head lang="en"><base href="/" /><script src="./assets/app-1a2b.js"></script></head></html>'
+        '<!doctype html><html><head lang="en"><base href="/" />'
+        '<script src="./assets/app-1a2b.js"></script></head></html>'
     )
     (folder / "assets" / "app-1a2b.js").write_bytes(_SCRIPT)
     (folder / "assets" / "app-1a2b.js.gz").write_bytes(gzip.compress(_SCRIPT))

@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +17,8 @@ from weft.cli.console import err, out, print_json, table
 from weft.cli.options import Json, Store
 from weft.cli.threads import recorded
 from weft.errors import UsageError, WeftError
+from weft.models.choose import KEYS, choose, read_dotenv
+from weft.models.demo import Demo
 from weft.server.listen import bind
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -28,11 +29,6 @@ command = typer.Typer(add_completion=False)
 _MARKS = {"ok": ("✓", "green"), "note": ("•", "yellow"), "bad": ("✗", "red")}
 _SHARED_SQLITE = (3, 51, 3)
 """Before this version, several processes that write one file can meet the WAL-reset bug."""
-_KEYS = (
-    "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY",
-    "DEEPSEEK_API_KEY", "XAI_API_KEY", "OPENROUTER_API_KEY", "TOGETHERAI_API_KEY", "AZURE_API_KEY", "AWS_ACCESS_KEY_ID",
-    "COHERE_API_KEY", "HUGGINGFACE_API_KEY",
-)  # fmt: skip
 
 
 class Finding(Struct, frozen=True):
@@ -51,15 +47,29 @@ def doctor(store: Store = None, json: Json = False) -> None:
     """Look at everything Weft needs; exit code 1 if something does not work."""
     settings = Settings()
     findings: list[Finding] = []
-    for check in (_python, _sqlite, lambda: _store(store), _model, _keys, _litellm, _ui, lambda: _port(settings), _extras):
-        with err.status("looking ..."):
-            findings.extend(check())
+    with err.status("looking ..."):
+        for check in _checks(settings, store):
+            findings.extend(check)
     bad = any(finding.state == "bad" for finding in findings)
     if json:
         print_json({"ok": not bad, "findings": findings})
     else:
         _print(findings)
     raise typer.Exit(int(bad))
+
+
+def _checks(settings: Settings, store: str | None) -> tuple[Iterator[Finding], ...]:
+    return (
+        _python(),
+        _sqlite(),
+        _store(store),
+        _model(settings),
+        _keys(),
+        _litellm(),
+        _ui(),
+        _port(settings),
+        _extras(),
+    )
 
 
 def _print(findings: list[Finding]) -> None:
@@ -108,12 +118,18 @@ def _store(url: str | None) -> Iterator[Finding]:
         yield Finding("Store", "bad", str(error), "check WEFT_STORE, and that the folder can be written")
 
 
-def _keys() -> Iterator[Finding]:
-    present = [name for name in _KEYS if os.environ.get(name)]
-    if present:
-        yield Finding("Keys", "ok", ", ".join(present))
+def _model(settings: Settings) -> Iterator[Finding]:
+    model, reason = choose(settings.model, env=os.environ, dotenv=".env", probe=True)
+    if isinstance(model, Demo):
+        yield Finding("Model", "note", reason, "put a key into .env, such as OPENAI_API_KEY=..., or start Ollama")
     else:
-        yield Finding("Keys", "note", "none", "put one into .env, such as OPENAI_API_KEY=...")
+        yield Finding("Model", "ok", f"{model.name}: {reason}")
+
+
+def _keys() -> Iterator[Finding]:
+    known = {**read_dotenv(".env"), **os.environ}
+    present = [name for name, _ in KEYS if known.get(name)]
+    yield Finding("Keys", "ok" if present else "note", ", ".join(present) or "none")
 
 
 def _litellm() -> Iterator[Finding]:
@@ -123,7 +139,9 @@ def _litellm() -> Iterator[Finding]:
         yield Finding("LiteLLM", "bad", f"{error.name} is not installed", "pip install --upgrade weft")
         return
     if found in ("1.82.7", "1.82.8"):
-        yield Finding("LiteLLM", "bad", f"{found} is a malicious release", "pip install --upgrade litellm; change your keys")
+        yield Finding(
+            "LiteLLM", "bad", f"{found} is a malicious release", "pip install --upgrade litellm; change your keys"
+        )
     elif client.split(".")[0] != "2":
         yield Finding("LiteLLM", "bad", f"openai {client} does not fit", "pip install 'openai>=2.20,<3'")
     else:
@@ -139,7 +157,9 @@ def _port(settings: Settings) -> Iterator[Finding]:
     try:
         bind(settings.host, settings.port).close()
     except UsageError:
-        yield Finding("Port", "note", f"{settings.port} is taken", "weft takes the next free one; or choose with --port")
+        yield Finding(
+            "Port", "note", f"{settings.port} is taken", "weft takes the next free one; or choose with --port"
+        )
     else:
         yield Finding("Port", "ok", f"{settings.port} is free")
 

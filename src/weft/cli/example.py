@@ -127,14 +127,14 @@ def note_tools(notes: Notes) -> list[Any]:
     return [take_note, read_notes, forget_notes]
 
 
-def assistant(folder: Path, *, model: str | None = None) -> Agent:
+def assistant(folder: Path, *, model: str | None = None) -> Agent[str]:
     """The assistant, whose notes lie in ``folder``. Without ``model``, the best one in reach answers."""
     return Agent(
         "assistant",
         description="A helpful assistant with a calculator, a clock and notes.",
         instructions=INSTRUCTIONS,
         tools=[calculator, clock, *note_tools(Notes(folder / NOTES))],
-        **({} if model is None else {"model": model}),
+        model=model,
     )
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from msgspec import Struct
 
-from weft.agents import Agent
+from weft.agents.agent import Agent
 from weft.app import App
 from weft.engine.context import Target
 from weft.errors import NotFound, UsageError, WeftError
@@ -133,7 +133,7 @@ def _with(app: App | None, targets: Iterable[Target], store: str | None, model: 
     settings = Settings()
     return App(
         targets=[with_model(target, model) for target in targets],
-        store=store or (app.url if app is not None else settings.store),
+        store=store or (app.store_url if app is not None else settings.store),
         workspace=app.workspace if app is not None else settings.workspace,
     )
 
@@ -142,7 +142,7 @@ def with_model(target: Target, model: str | None) -> Target:
     """The agent on another model; anything else as it is."""
     if model is None or not isinstance(target, Agent):
         return target
-    return replace(target, model=model)
+    return replace(cast("Agent[Any]", target), model=model)
 
 
 def _distinct(values: Iterable[T]) -> list[T]:

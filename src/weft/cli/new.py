@@ -43,4 +43,6 @@ def new(
         print_json({"folder": str(folder.resolve()), "files": sorted(_FILES.values())})
         return
     out.print(f"Made [bold]{name}[/] with {', '.join(sorted(_FILES.values()))}.")
-    out.print(f"Next:\n  cd {name}\n  weft dev agent.py     the UI, with reload\n  weft chat agent.py    in the terminal")
+    out.print(
+        f"Next:\n  cd {name}\n  weft dev agent.py     the UI, with reload\n  weft chat agent.py    in the terminal"
+    )

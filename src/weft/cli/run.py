@@ -72,5 +72,3 @@ def _tell(record: RunRecord) -> None:
     say(f"[dim]{record.status} · {record.id} · thread {record.thread_id}{used}{cost}[/]")
     if record.status == "paused":
         out.print(f"It waits for an answer: weft runs answer {record.id} yes", markup=False)
-
-

@@ -98,7 +98,9 @@ async def _answer(app: App, id: str, answer: Any, question: str | None) -> RunRe
     if not rows:
         raise NotFound(f"run {id} asks nothing")
     if question is None and len(rows) > 1:
-        raise UsageError(f"run {id} asks {len(rows)} things; say which with --question: {', '.join(r.id for r in rows)}")
+        raise UsageError(
+            f"run {id} asks {len(rows)} things; say which with --question: {', '.join(r.id for r in rows)}"
+        )
     return await app.answer(scope, id, {question or rows[0].id: answer})
 
 

@@ -33,9 +33,7 @@ async def turn(app: App, target: str, input: Any, *, thread: str | None, show: T
     return record
 
 
-async def _go_on(
-    app: App, scope: Scope, record: RunRecord, answers: Mapping[str, Any], show: Transcript
-) -> RunRecord:
+async def _go_on(app: App, scope: Scope, record: RunRecord, answers: Mapping[str, Any], show: Transcript) -> RunRecord:
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(_watch(app, scope, record, show))
         await app.resume(record.id, answers)

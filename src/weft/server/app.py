@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from weft.app import App
 
+from weft.app import App
 from weft.server import errors
 from weft.server.catalog import Catalog
 from weft.server.deps import Admit, Served, everything_of
@@ -63,7 +63,7 @@ def create_app(
         max_body_size=settings.max_body,
         lifespan=_lifespan,
     )
-    api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat)
+    api.state.weft = Served(app=app, catalog=Catalog(app, settings), admit=admit or everything_of(app), beat=beat)
     errors.install(api)
     for noun in (system, agents, threads, runs, blobs):
         api.include_router(noun.router, prefix=PREFIX)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
-from weft.app import App
 
+from weft.app import App
 from weft.server.catalog import Catalog
 from weft.server.sse import BEAT, Streams
 from weft.storage.base import Scope

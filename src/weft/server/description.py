@@ -1,12 +1,13 @@
 """The API described: what each route answers, and the OpenAPI document of them all."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from msgspec import Struct
 
+from weft.messages import Json
 from weft.server.errors import Problem
 from weft.server.views import VIEWS, refer
 
@@ -33,21 +34,23 @@ def answers(view: type[Struct] | None, *errors: int, status: int = 200) -> dict[
     ok: dict[str, Any] = {"description": "OK"}
     if view is not None:
         ok["content"] = {"application/json": {"schema": refer(view)}}
-    wrong = {"application/problem+json": {"schema": refer(Problem)}}
-    return {status: ok} | {
-        code: {"description": _MEANING[code], "content": wrong} for code in sorted({400, 421, 422, 500, 503, *errors})
-    }
+    described: dict[int | str, dict[str, Any]] = {status: ok}
+    for code in sorted({400, 421, 422, 500, 503, *errors}):
+        content = {"application/problem+json": {"schema": refer(Problem)}}
+        described[code] = {"description": _MEANING[code], "content": content}
+    return described
 
 
 def _open_objects(schema: Any) -> None:
     """Say that an object of no known properties may have any, in place."""
     if isinstance(schema, dict):
-        if schema.get("type") == "object" and "properties" not in schema:
-            schema.setdefault("additionalProperties", True)
-        for inner in schema.values():
+        known = cast("Json", schema)
+        if known.get("type") == "object" and "properties" not in known:
+            known.setdefault("additionalProperties", True)
+        for inner in known.values():
             _open_objects(inner)
     elif isinstance(schema, list):
-        for inner in schema:
+        for inner in cast("list[Any]", schema):
             _open_objects(inner)
 
 

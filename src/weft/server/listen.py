@@ -19,7 +19,8 @@ def bind(host: str, port: int, *, tries: int = 1) -> socket.socket:
         UsageError: all of them are taken, or the host is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + max(tries, 1)):
+    reason = "no port was tried"
+    for candidate in range(port, port + tries):
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,11 +28,11 @@ def bind(host: str, port: int, *, tries: int = 1) -> socket.socket:
             sock.listen(2048)
         except OSError as error:
             sock.close()
-            reason = error
+            reason = error.strerror
         else:
             sock.setblocking(False)
             return sock
-    raise UsageError(f"cannot listen on {host}:{port}: {reason.strerror}; choose another with --port")
+    raise UsageError(f"cannot listen on {host}:{port}: {reason}; choose another with --port")
 
 
 def url_of(sock: socket.socket, root_path: str = "") -> str:

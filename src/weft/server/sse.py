@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
-from weft.runtime.hub import Sync
 
 from weft.events import Envelope, encode
+from weft.runtime.hub import Sync
 
 BEAT = 15.0
 """Seconds of silence after which a comment keeps proxies from closing the line."""

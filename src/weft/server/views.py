@@ -1,17 +1,16 @@
 """What a client gets: rows of the store as the API shows them. Structs, so that their types are their codec."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from fastapi import Response
 from msgspec import Raw, Struct
 
+from weft.agents.prompt import Explanation
 from weft.events import Envelope
-from weft.messages import Json, Message, Usage
+from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, Usage
 from weft.storage.base import QuestionRow, RunRecord, Status, ThreadRecord
 from weft.tools.base import Effect
-
-T = TypeVar("T")
 
 
 class QuestionView(Struct, frozen=True, kw_only=True):
@@ -198,6 +197,41 @@ def run_view(record: RunRecord, questions: list[QuestionView]) -> RunView:
 
 def question_view(row: QuestionRow) -> QuestionView:
     return QuestionView(id=row.id, payload=Raw(row.payload), schema=None if row.schema is None else Raw(row.schema))
+
+
+def context_view(explanation: Explanation) -> ContextView:
+    return ContextView(
+        conversation="",
+        start_seq=explanation.start,
+        summary=explanation.summary,
+        tokens=explanation.tokens,
+        items=[
+            ContextItem(
+                source=item.source,
+                seq=item.seq,
+                role=item.message.role,
+                tokens=item.tokens,
+                text=_said(item.message),
+            )
+            for item in explanation.items
+        ],
+    )
+
+
+def _said(message: Message) -> str:
+    """A message in words, as a person would tell it."""
+    lines: list[str] = []
+    for part in message.parts:
+        match part:
+            case Text() | Reasoning():
+                lines.append(part.text)
+            case ToolCall():
+                lines.append(f"{part.name}({msgspec.json.encode(part.arguments).decode()})")
+            case ToolResult():
+                lines.append(part.content)
+            case Media():
+                lines.append(f"[{part.mime}]")
+    return "\n".join(lines)
 
 
 def refer(view: type[Struct]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from weft.app import App
 
+from weft.app import App
 from weft.errors import UsageError
 from weft.server.deps import AppDep, ScopeDep, ServedDep
 from weft.server.description import answers
