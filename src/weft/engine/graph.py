@@ -28,6 +28,8 @@ class Update(Struct, frozen=True):
     writes: Mapping[str, Any] = NOTHING
     sends: Sequence[Send] = ()
     goto: Sequence[str] = ()
+    instead: bool = False
+    """Whether ``sends`` and ``goto`` replace the fixed successors."""
 
 
 State: TypeAlias = Mapping[str, Any]

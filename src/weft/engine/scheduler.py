@@ -208,7 +208,7 @@ async def _attempt(graph: Graph, state: Mapping[str, Any], activation: Activatio
             if policy.retry is None or not retrying:
                 if policy.on_error is None:
                     raise
-                return Update(sends=(Send(policy.on_error, failure(activation.node, error)),))
+                return Update(sends=(Send(policy.on_error, failure(activation.node, error)),), instead=True)
             pause = policy.retry.pause_before(attempt + 1)
         attempt += 1
         await asyncio.sleep(pause)

@@ -59,8 +59,9 @@ def apply(graph: Graph, checkpoint: Checkpoint, done: Sequence[tuple[Activation,
     woken: dict[str, None] = {}
     updates: list[Update] = []
     for activation, update in done:
-        for name in graph.nodes[activation.node].then:
-            woken[name] = None
+        if not update.instead:
+            for name in graph.nodes[activation.node].then:
+                woken[name] = None
         updates.append(update)
     return _next(graph, checkpoint, rest, updates, woken, [])
 

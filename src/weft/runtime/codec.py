@@ -113,6 +113,7 @@ class _Update(Struct, frozen=True, omit_defaults=True):
     writes: dict[str, Raw] = {}
     sends: tuple[tuple[str, Raw], ...] = ()
     goto: tuple[str, ...] = ()
+    instead: bool = False
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -233,6 +234,7 @@ def dump_update(graph: Graph, path: str, step: int, activation: Activation, upda
         writes={name: Raw(encode(value, f"state[{name!r}]")) for name, value in update.writes.items()},
         sends=tuple([(send.node, Raw(encode(send.payload, f"payload of {send.node!r}"))) for send in update.sends]),
         goto=tuple(update.goto),
+        instead=update.instead,
     )
     return FinishedRow(path=path, step=step, activation=activation.id, body=_encoder.encode(plain))
 
@@ -250,4 +252,5 @@ def _load_update(graph: Graph, body: bytes) -> Update:
         writes={name: decode(bytes(raw), graph.channels[name].takes) for name, raw in plain.writes.items()},
         sends=tuple(Send(node, decode(bytes(raw), graph.nodes[node].payload)) for node, raw in plain.sends),
         goto=plain.goto,
+        instead=plain.instead,
     )
