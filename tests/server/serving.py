@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 from msgspec import Struct
-from weft.models.scripted import Scripted, call
 
 from weft import Agent, App, tool
+from weft.models.scripted import Scripted, call
 from weft.server.app import create_app
 from weft.server.listen import bind, prepared, url_of
 from weft.server.ui import UI
@@ -38,6 +38,7 @@ def agents() -> list[Agent[Any]]:
         Agent("slow", model=Scripted([long], by="word", order="turn", delay=0.03)),
         Agent("counter", model=Scripted([call("double", n=21), "It is 42."], order="turn"), tools=[double]),
         Agent("sender", model=Scripted([call("send", text="hi"), "Done."], order="turn"), tools=[send]),
+        Agent("sleepy", model=Scripted(["word"], order="turn", delay=30)),
         Agent("broken", model=Scripted([ValueError("secret detail of a defect")], order="turn")),
     ]
 

@@ -23,7 +23,7 @@ def test_health(api: httpx.Client) -> None:
 
 def test_agents(api: httpx.Client) -> None:
     agents = {agent["name"]: agent for agent in api.get("agents").json()["items"]}
-    assert set(agents) == {"echo", "slow", "counter", "sender", "broken"}
+    assert set(agents) == {"echo", "slow", "sleepy", "counter", "sender", "broken"}
     assert (agents["echo"]["description"], agents["echo"]["model"]) == ("Greets.", "scripted")
     (tool,) = agents["sender"]["tools"]
     assert (tool["name"], tool["effect"], tool["approval"]) == ("send", "once", True)

@@ -86,6 +86,6 @@ class _Chat:
 async def _line() -> str | None:
     """What was typed; ``None`` at the end of the input."""
     try:
-        return (await asyncio.to_thread(input, "› ")).strip()
+        return (await asyncio.to_thread(input, "> ")).strip()
     except EOFError:
         return None

@@ -106,13 +106,7 @@ def open_spec(spec: str, *, store: str | None = None, model: str | None = None) 
         return _by_target(values, path, name, store, model)
     chosen = list(values.values()) if name is None else [values[name]]
     apps = _distinct(value for value in chosen if isinstance(value, App))
-    if len(apps) == 1:
-        app = _with(apps[0], apps[0].targets().values(), store, model)
-    else:
-        targets = _distinct(value for value in chosen if isinstance(value, _Runnable) and not isinstance(value, type))
-        if not targets:
-            raise UsageError(f"{spec} holds no agent, graph or app; make one: agent = Agent('name', ...)")
-        app = _with(None, targets, store, model)
+    app = _as_asked(apps[0], spec, store, model) if len(apps) == 1 else _made(chosen, spec, store, model)
     names = list(app.targets())
     return Opened(app, names[0] if len(names) == 1 else None)
 
@@ -126,15 +120,25 @@ def _by_target(values: Mapping[str, Any], path: Path, name: str, store: str | No
     return Opened(opened.app, name)
 
 
-def _with(app: App | None, targets: Iterable[Target], store: str | None, model: str | None) -> App:
-    """The app itself, or where something else was asked for, one like it."""
-    if app is not None and store is None and model is None:
-        return app
+def _as_asked(app: App, spec: str, store: str | None, model: str | None) -> App:
+    """The app of the file, on another store where one is named."""
+    if model is not None:
+        raise UsageError(f"--model needs an agent, and {spec} is an app: name an agent of it")
+    if store is not None:
+        app.store_url = store
+    return app
+
+
+def _made(values: Iterable[Any], spec: str, store: str | None, model: str | None) -> App:
+    """An app of all that can be run among the values."""
+    targets = _distinct(value for value in values if isinstance(value, _Runnable) and not isinstance(value, type))
+    if not targets:
+        raise UsageError(f"{spec} holds no agent, graph or app; make one: agent = Agent('name', ...)")
     settings = Settings()
     return App(
         targets=[with_model(target, model) for target in targets],
-        store=store or (app.store_url if app is not None else settings.store),
-        workspace=app.workspace if app is not None else settings.workspace,
+        store=store or settings.store,
+        workspace=settings.workspace,
     )
 
 

@@ -1,6 +1,7 @@
 """Whether the server works, and on what."""
 
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -8,13 +9,18 @@ from weft.app import App
 from weft.errors import WeftError
 from weft.server.deps import ScopeDep, ServedDep
 from weft.server.description import answers
-from weft.server.views import HealthView, StoreHealth, reply
+from weft.server.views import HealthView, StoreHealth, refer, reply
 from weft.storage.base import Page, Scope
 
 router = APIRouter(tags=["system"])
 
 
-@router.get("/health", operation_id="getHealth", responses=answers(HealthView))
+_DEGRADED: dict[int | str, dict[str, Any]] = {
+    503: {"description": "The store does not answer.", "content": {"application/json": {"schema": refer(HealthView)}}}
+}
+
+
+@router.get("/health", operation_id="getHealth", responses={**answers(HealthView), **_DEGRADED})
 async def health(served: ServedDep, scope: ScopeDep) -> Response:
     """How the store is, and which model answers for agents that name none. 503 where the store does not answer."""
     ok = await _reachable(served.app, scope)
