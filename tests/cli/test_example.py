@@ -40,13 +40,13 @@ def test_the_clock_knows_cities() -> None:
     ],
 )
 async def test_the_demo_model_uses_them(tmp_path: Path, words: str, answer: str) -> None:
-    async with App(agents=[assistant(tmp_path, model="demo")], store="sqlite:///:memory:") as app:
+    async with App(agents=[assistant(tmp_path, model="demo")], store="sqlite://") as app:
         result = await app.run("assistant", words)
     assert answer in result.output
 
 
 async def test_forgetting_asks_first(tmp_path: Path) -> None:
-    async with App(agents=[assistant(tmp_path, model="demo")], store="sqlite:///:memory:") as app:
+    async with App(agents=[assistant(tmp_path, model="demo")], store="sqlite://") as app:
         await app.run("assistant", 'Take a note: "buy milk"')
         asked = await app.run("assistant", "Forget all my notes")
         assert asked.paused

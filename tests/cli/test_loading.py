@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+
 from weft.cli.loading import open_spec, split
 from weft.errors import NotFound, UsageError
 
-DESK = '''
+DESK = """
 from weft import Agent, App
 from weft.models.scripted import Scripted
 
@@ -14,7 +15,7 @@ writer = Agent("writer", model=Scripted(["w"]))
 reader = Agent("the-reader", model=Scripted(["r"]))
 also = writer
 _hidden = Agent("hidden", model=Scripted(["h"]))
-'''
+"""
 
 
 @pytest.fixture
@@ -31,9 +32,9 @@ def test_all_that_can_be_run_is_found_once(desk: str) -> None:
         opened.one()
 
 
-@pytest.mark.parametrize(("spec", "name"), [("writer", "writer"), ("reader", "the-reader"), ("the-reader", "the-reader")])
-def test_a_name_is_a_variable_or_a_target(desk: str, spec: str, name: str) -> None:
-    assert open_spec(f"{desk}:{spec}").one() == name
+@pytest.mark.parametrize(("named", "target"), [("writer",) * 2, ("reader", "the-reader"), ("the-reader",) * 2])
+def test_a_name_is_a_variable_or_a_target(desk: str, named: str, target: str) -> None:
+    assert open_spec(f"{desk}:{named}").one() == target
 
 
 def test_only_what_is_named_is_checked(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def run(
     if json:
         print_json(report)
     else:
-        _tell(record)
+        _tell(record, target)
     if record.status != "finished":
         raise typer.Exit(4 if record.status == "paused" else 1)
 
@@ -65,10 +65,10 @@ async def report(app: App, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _tell(record: RunRecord) -> None:
+def _tell(record: RunRecord, spec: str) -> None:
     usage = None if record.usage is None else msgspec.json.decode(record.usage, type=Usage)
     used = "" if usage is None else f" · {usage.total_tokens} tokens"
     cost = "" if usage is None or not usage.cost else f" · ${usage.cost:.4f}"
     say(f"[dim]{record.status} · {record.id} · thread {record.thread_id}{used}{cost}[/]")
     if record.status == "paused":
-        out.print(f"It waits for an answer: weft runs answer {record.id} yes", markup=False)
+        out.print(f"It waits for an answer: weft runs answer {record.id} yes --here {spec}", markup=False)

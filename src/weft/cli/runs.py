@@ -6,9 +6,10 @@ import typer
 
 from weft.app import App
 from weft.cli.console import Transcript, clean, out, print_json, table
+from weft.cli.loading import open_spec
 from weft.cli.options import Json, Limit, Store
 from weft.cli.run import report
-from weft.cli.talking import answer_of
+from weft.cli.talking import answer_of, go_on
 from weft.cli.threads import moment, on, recorded
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
@@ -79,21 +80,27 @@ def answer_run(
     id: Id,
     answer: Annotated[str, typer.Argument(help="yes, no, JSON, or words.")],
     question: Annotated[str | None, typer.Option(help="Which question; not needed where only one is open.")] = None,
+    here: Annotated[
+        str | None, typer.Option(help="FILE.py with its agent: go on with the run here and now.", metavar="FILE.py")
+    ] = None,
     store: Store = None,
     json: Json = False,
 ) -> None:
-    """Answer a run that waits. It goes on where its agent is served."""
-    app = recorded(store)
-    record = on(app, _answer(app, id, answer_of(answer), question))
+    """Answer a run that waits. It goes on where its agent is served, or --here."""
+    app = recorded(store) if here is None else open_spec(here, store=store).app
+    show = None if json or here is None else Transcript()
+    record = on(app, _answer(app, id, answer_of(answer), question, here=here is not None, show=show))
     if json:
         print_json(_plain(record))
     else:
         out.print(f"{record.id} is {record.status}.", markup=False)
 
 
-async def _answer(app: App, id: str, answer: Any, question: str | None) -> RunRecord:
+async def _answer(
+    app: App, id: str, answer: Any, question: str | None, *, here: bool, show: Transcript | None
+) -> RunRecord:
     scope = Scope(app.workspace)
-    await app.store.runs.get(scope, id)
+    record = await app.store.runs.get(scope, id)
     rows = await app.store.questions.open(scope, Page(100, newest=False), run_id=id)
     if not rows:
         raise NotFound(f"run {id} asks nothing")
@@ -101,7 +108,10 @@ async def _answer(app: App, id: str, answer: Any, question: str | None) -> RunRe
         raise UsageError(
             f"run {id} asks {len(rows)} things; say which with --question: {', '.join(r.id for r in rows)}"
         )
-    return await app.answer(scope, id, {question or rows[0].id: answer})
+    answers = {question or rows[0].id: answer}
+    if here and len(rows) == 1:
+        return await go_on(app, scope, record, answers, show)
+    return await app.answer(scope, id, answers)
 
 
 @command.command("cancel")

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
+
 from weft.app import App
 from weft.cli.console import Transcript, clean, out
 from weft.events import Envelope, Question, RunPaused
@@ -27,17 +29,22 @@ async def turn(app: App, target: str, input: Any, *, thread: str | None, show: T
     scope = Scope(app.workspace)
     record = await app.store.runs.get(scope, last.run_id)
     while record.status == "paused" and show is not None and sys.stdin.isatty():
-        record = await _go_on(app, scope, record, ask(_questions(last)), show)
+        record = await go_on(app, scope, record, ask(_questions(last)), show)
         events = await app.events(scope, record.id, after=record.seq - 1)
         last = events[-1]
     return record
 
 
-async def _go_on(app: App, scope: Scope, record: RunRecord, answers: Mapping[str, Any], show: Transcript) -> RunRecord:
-    async with asyncio.TaskGroup() as group:
-        watching = group.create_task(_watch(app, scope, record, show))
+async def go_on(
+    app: App, scope: Scope, record: RunRecord, answers: Mapping[str, Any], show: Transcript | None
+) -> RunRecord:
+    """Answer what the run asks, and drive it here until it rests again."""
+    watching = asyncio.create_task(_watch(app, scope, record, show or Transcript(Console(quiet=True))))
+    try:
         await app.resume(record.id, answers)
         await watching
+    finally:
+        watching.cancel()
     return await app.store.runs.get(scope, record.id)
 
 
