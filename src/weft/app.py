@@ -211,22 +211,29 @@ class App:
 
     async def wait(self, scope: Scope, run_id: str, timeout: float | None = None) -> RunRecord:
         """The run once it rests, or as it is after ``timeout`` seconds."""
+        await self.open()
         return await self.runner.wait(scope, run_id, timeout)
 
-    def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
+    async def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
         """Every event after number ``after``, stored and then live, until the run rests."""
-        return self.runner.watch(scope, run_id, after=after)
+        await self.open()
+        async with aclosing(self.runner.watch(scope, run_id, after=after)) as happenings:
+            async for happening in happenings:
+                yield happening
 
     async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[Envelope]:
         """The stored events after number ``after``."""
+        await self.open()
         return await stored_events(self.store, scope, run_id, after=after, limit=limit)
 
     async def cancel(self, scope: Scope, run_id: str, reason: str | None = None) -> RunRecord:
         """End a run and all below it."""
+        await self.open()
         return await self.runner.cancel(scope, run_id, reason)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
         """Record answers; with the last one the run is queued again."""
+        await self.open()
         return await self.runner.answer(scope, run_id, answers)
 
     async def messages(
@@ -240,6 +247,7 @@ class App:
         newest: bool = False,
     ) -> list[tuple[MessageRow, Message]]:
         """Messages of the thread's own conversation, in order."""
+        await self.open()
         rows = await self.store.threads.messages(
             scope, thread_id, after=after, before=before, limit=limit, newest=newest
         )
@@ -251,6 +259,7 @@ class App:
         Raises:
             NotFound: no such thread, or it is not yours.
         """
+        await self.open()
         thread = await self.store.threads.get(scope, thread_id)
         opened = await self.store.threads.open(thread_id, conversation="")
         target = self._targets.get(thread.target)
