@@ -8,7 +8,7 @@ from typing import Any
 from weft.errors import ModelUnavailable
 from weft.messages import Json
 from weft.models.base import Answer, Piece
-from weft.models.reading import Assembly, usage_of
+from weft.models.reading import Assembly, fields_of, usage_of
 from weft.models.wire import Dialect
 
 
@@ -40,11 +40,12 @@ class Reply:
         if self.id is None:
             self.id = chunk.id
             self.model = _served(chunk) or chunk.model or self.spoken.model
-        if (usage := getattr(chunk, "usage", None)) is not None:
+        told = fields_of(chunk)
+        if (usage := told.get("usage")) is not None:
             self.usage = usage
-        if not chunk.choices:
+        if not told["choices"]:
             return ()
-        choice = chunk.choices[0]
+        choice = told["choices"][0]
         if choice.finish_reason is not None:
             self.finish = choice.finish_reason
         return self.assembly.add(choice.delta)
