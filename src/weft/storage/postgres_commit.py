@@ -66,7 +66,7 @@ STATE = Query(
 
 def _later(column: str, old: Any, new: Any) -> Any:
     """A value after two changes: what one of them says stays said, unless the later says otherwise."""
-    if column in ("rests", "ends", "forget", "progress"):
+    if column in ("rests", "ended", "forget", "progress"):
         return max(old, new)
     return old if new is None else new
 
