@@ -150,8 +150,9 @@ def _bytes(path: Path) -> int:
     """Of the database, once the log is in it and unused pages are gone."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        pages, size = connection.execute("PRAGMA page_count").fetchone()[0], 4096
-        free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        pages, free, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
     return (pages - free) * size
 
 
