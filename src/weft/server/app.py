@@ -60,7 +60,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body,
         lifespan=_lifespan,
     )
     api.state.weft = Served(app=app, catalog=Catalog(app, settings), admit=admit or everything_of(app), beat=beat)
@@ -76,6 +75,10 @@ def create_app(
             allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "Authorization"],
         )
     api.add_middleware(
-        Gate, hosts=Hosts(settings.host, settings.hosts), origins=settings.cors, root_path=settings.root_path
+        Gate,
+        hosts=Hosts(settings.host, settings.hosts),
+        origins=settings.cors,
+        root_path=settings.root_path,
+        max_body=settings.max_body,
     )
     return api
