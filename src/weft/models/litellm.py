@@ -10,7 +10,8 @@ import importlib.metadata
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,9 +19,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from weft.errors import AuthenticationFailed, ModelError, ModelUnavailable, UsageError
 from weft.messages import Json
-from weft.models.base import Answer, Piece, Request
+from weft.models.base import Answer, Piece, Request, close
 from weft.models.capabilities import capabilities, is_priced
 from weft.models.failures import translated
+from weft.models.mends import mend
 from weft.models.reading import Assembly, usage_of
 from weft.models.wire import Dialect, dialect, wire
 
@@ -35,6 +37,8 @@ _ENVIRONMENT = {
 _REFERENCE = "os.environ/"
 _NO_KEY = "none"
 """What a server with its own address gets where no key is named: never one that was meant for another."""
+_NOT_STREAMED = frozenset({"cohere", "cohere_chat"})
+"""LiteLLM loses the calls, the end and the usage of these providers' streams: they are asked for whole answers."""
 _lock = threading.Lock()
 _library: list[Any] = []
 
@@ -79,16 +83,20 @@ class LiteLLM:
         key = self._key()
         deadline = asyncio.get_running_loop().time() + self.timeout
         reply: Any = None
+        streaming = self.stream
         try:
             spoken = _spoken(self.name, self.base_url)
-            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if self.stream else self.timeout):
-                reply = await library.acompletion(**self._asked(request, spoken, key))
+            streaming = self.stream and spoken.provider not in _NOT_STREAMED
+            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
+                reply = await library.acompletion(**self._asked(request, spoken, key, streaming))
             reading = _Reading(library, spoken)
-            if self.stream:
+            if streaming:
                 reading.tap(reply)
                 while (chunk := await self._next(reply, deadline)) is not None:
                     for piece in reading.chunk(chunk):
                         yield piece
+                for piece in reading.assembly.late():
+                    yield piece
                 yield reading.end(reply)
             else:
                 for piece in reading.whole(reply):
@@ -101,19 +109,19 @@ class LiteLLM:
         except Exception as error:
             raise translated(error, self.name, secret=key) from error
         finally:
-            if self.stream and reply is not None:
-                await _closed(reply)
+            if streaming and reply is not None:
+                await close(reply)
 
-    def _asked(self, request: Request, spoken: "_Spoken", key: str | None) -> Json:
+    def _asked(self, request: Request, spoken: "_Spoken", key: str | None, streaming: bool) -> Json:
         asked = {
             "timeout": self.timeout,
             "max_retries": 0,
             "_skip_mcp_handler": True,  # it would import LiteLLM's proxy, and all that a proxy needs
             **wire(request, spoken.dialect, capabilities(self.name).output),
             "model": spoken.asked,
-            "stream": self.stream,
+            "stream": streaming,
         }
-        if self.stream:
+        if streaming:
             asked.setdefault("stream_options", {"include_usage": True})
             asked["stream_timeout"] = self.timeout
         if self.base_url is not None:
@@ -206,7 +214,9 @@ class _Reading:
         extras: Json = getattr(message, "provider_specific_fields", None) or {}
         if details := extras.get("reasoning_details"):
             self.assembly.add_details(details)
-        return self.assembly.add(message)
+        if refusal := getattr(message, "refusal", None) or extras.get("refusal"):
+            self.assembly.refuse(refusal)
+        return [*self.assembly.add(message), *self.assembly.late()]
 
     def end(self, stream: Any) -> Answer:
         """LiteLLM says "stop" where a provider said nothing: a cut stream must not pass for an answer."""
@@ -222,9 +232,10 @@ class _Reading:
         return self.assembly.answer(response_id=self.id, model=self.model, finish=self.finish, usage=usage)
 
     def tap(self, stream: Any) -> None:
-        """OpenRouter's proofs of thought come in chunks that LiteLLM's stream drops; they are read before it."""
-        if self.spoken.dialect == "details" and stream.completion_stream is not None:
-            stream.completion_stream = _Tapped(stream.completion_stream, self.assembly)
+        """Refusals, and OpenRouter's proofs of thought, come in chunks that LiteLLM drops: they are read before it."""
+        source: Any = stream.completion_stream
+        if isinstance(source, AsyncIterable):
+            stream.completion_stream = _Tapped(source, self.assembly)
 
     def _cost(self) -> float | None:
         """US dollars: what the provider says, or what the price list gives; ``None`` where there is no price."""
@@ -245,36 +256,35 @@ class _Reading:
 
 
 class _Tapped:
-    """A provider's stream, read by two: the account of thoughts is taken down as the chunks pass."""
+    """A provider's stream, read by two: what LiteLLM would lose is taken down as the chunks pass."""
 
     def __init__(self, stream: Any, assembly: Assembly) -> None:
         self._stream = stream
         self._assembly = assembly
 
     def __aiter__(self) -> "_Tapped":
+        self._chunks: Any = aiter(self._stream)
         return self
 
     async def __anext__(self) -> Any:
-        chunk = await anext(self._stream)
+        chunk = await anext(self._chunks)
         for choice in getattr(chunk, "choices", None) or ():
             if details := getattr(choice.delta, "reasoning_details", None):
                 self._assembly.add_details(details)
+            if refusal := getattr(choice.delta, "refusal", None):
+                self._assembly.refuse(refusal)
         return chunk
 
     async def aclose(self) -> None:
-        await _closed(self._stream)
+        ending = getattr(self._stream, "aclose", None) or getattr(self._stream, "close", None)
+        if ending is not None and isinstance(ended := ending(), Awaitable):
+            await ended
 
 
 def _served(chunk: Any) -> str | None:
     """The model's full name, where the provider says one: chunks repeat what was asked for."""
     hidden: Json = getattr(chunk, "_hidden_params", None) or {}
     return hidden.get("provider_response_model")
-
-
-async def _closed(stream: Any) -> None:
-    close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
-    if close is not None and (closing := close()) is not None:
-        await closing
 
 
 async def loaded() -> Any:
@@ -322,7 +332,18 @@ def _imported() -> Any:
         setattr(library, callbacks, [])
     for logger in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
+    mend(library)
+    with ThreadPoolExecutor(1) as aside:  # a loop of its own, wherever this is called from
+        aside.submit(asyncio.run, _rehearsed(library)).result()
     return library
+
+
+async def _rehearsed(library: Any) -> None:
+    """The first call imports hundreds of modules more: better now than in somebody's loop."""
+    importlib.import_module("openai.resources.chat.completions")
+    told: Json = {"model": "openai/gpt-5-mini", "messages": [{"role": "user", "content": "Hi"}], "mock_response": "Hi"}
+    async for _ in await library.acompletion(**told, stream=True, _skip_mcp_handler=True):
+        pass
 
 
 async def close_connections() -> None:
