@@ -73,7 +73,13 @@ class Gate:
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Hosts, origins: Iterable[str] = (), root_path: str = "", max_body: int = 10_000_000
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Hosts,
+        origins: Iterable[str] = (),
+        root_path: str = "",
+        max_body: int = 10_000_000,
     ) -> None:
         self._app, self._hosts, self._origins = app, hosts, frozenset(origins)
         self._root_path, self._max_body = root_path, max_body
@@ -105,7 +111,9 @@ class Gate:
             return None
         if urlsplit(origin).netloc.lower() == host.lower():
             return None
-        return problem(403, f"Pages of {origin!r} may not write here; allow them with WEFT_CORS.", code="origin.refused")
+        return problem(
+            403, f"Pages of {origin!r} may not write here; allow them with WEFT_CORS.", code="origin.refused"
+        )
 
     def _too_large(self, headers: Headers) -> Response | None:
         length = headers.get("content-length", "0")
