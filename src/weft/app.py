@@ -11,7 +11,7 @@ from weft.engine.context import Target
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
-from weft.runtime.conversation import context_start, load_context, load_message
+from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
@@ -252,12 +252,11 @@ class App:
             NotFound: no such thread, or it is not yours.
         """
         thread = await self.store.threads.get(scope, thread_id)
-        body = await self.store.threads.context(thread_id, "")
-        rows = await self.store.threads.messages(scope, thread_id, after=context_start(body) - 1, limit=10_000)
+        opened = await self.store.threads.open(thread_id, conversation="")
         target = self._targets.get(thread.target)
         instructions = target.instructions if isinstance(target, Agent) else ""
         words = instructions if isinstance(instructions, str) else "(made anew for each run)"
-        return explain(words, load_context(body, rows))
+        return explain(words, load_context(opened.context, opened.messages))
 
     def _target(self, target: Target | str) -> Target:
         return self.find(target) if isinstance(target, str) else target

@@ -17,6 +17,7 @@ from weft.runtime.alive import TTL, HeartBeat, is_gone, worker_id
 from weft.runtime.dispatch import Dispatcher, Embedded
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.journal import Journal
+from weft.runtime.recent import Recent
 from weft.runtime.result import Result, questions_of, result_of
 from weft.runtime.session import Session
 from weft.runtime.watching import Watch
@@ -53,6 +54,7 @@ class Runner:
         self._deps = deps
         self._ttl = ttl
         self._driven: dict[str, _Driven] = {}
+        self._recent = Recent()
         self._draining = False
         self._heart = HeartBeat(store, self.worker, ttl, self._audit)
         self._serving: asyncio.Task[None] | None = None
@@ -286,8 +288,7 @@ class Runner:
             self.hub.close(record.id)
 
     async def _to_rest(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
-        thread = await self.store.threads.get(Scope(record.workspace), record.thread_id)
-        journal = Journal(record, self.store, self.hub, thread.head_seq)
+        journal = Journal(record, self.store, self.hub)
         if record.attempts > MAX_ATTEMPTS:
             error = WeftError(f"given up after {MAX_ATTEMPTS} attempts without progress")
             await self._failed(journal, error, "dead")
@@ -297,13 +298,16 @@ class Runner:
         if resumed:
             answers = {id: json.loads(body) for id, body in (await self.store.questions.answers(record.id)).items()}
             journal.emit((), events.RunResumed(target.name, "answered" if record.attempts <= 1 else "recovered"))
-        session = Session(journal, deps, answers, resumed=resumed, guard=self._heart.guard)
+        session = Session(journal, deps, answers, resumed=resumed, guard=self._heart.guard, recent=self._recent)
         async with self._ending(journal):
             try:
                 output = await session.root(target, input)
             except Paused as paused:
                 return await _paused(journal, paused)
-            return await _finished(journal, output)
+            result = await _finished(journal, output)
+        if session.context is not None:
+            self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
+        return result
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:
@@ -339,8 +343,7 @@ class Runner:
             await asyncio.gather(stored, return_exceptions=True)  # a store that fails now: the reaper finds the run
 
     async def _give_up(self, record: RunRecord, error: Exception) -> None:
-        thread = await self.store.threads.get(Scope(record.workspace), record.thread_id)
-        await self._failed(Journal(record, self.store, self.hub, thread.head_seq), error)
+        await self._failed(Journal(record, self.store, self.hub), error)
 
     def _record(self, target: str, input: Any, scope: Scope, thread: str | None, key: str | None) -> RunRecord:
         user = scope.user or "local"

@@ -158,6 +158,7 @@ contexts = _clustered(
     _column("thread"),
     _column("conversation", Text),
     _column("owner"),
+    _column("start"),
     _column("body", LargeBinary),
     key=("thread", "conversation"),
 )
