@@ -11,7 +11,7 @@ from weft.engine.context import Asked, Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, NotFound, StoreError, WeftError
 from weft.events import Envelope
-from weft.ids import new_id
+from weft.ids import new_id, same_id
 from weft.runtime import codec
 from weft.runtime.alive import TTL, HeartBeat, is_gone, worker_id
 from weft.runtime.dispatch import Dispatcher, Embedded
@@ -213,8 +213,8 @@ class Runner:
                 await self._give_up(record, error)
                 return
             await self._drive(target, record, json.loads(record.input), self._deps)
-        except (WeftError, asyncio.CancelledError):
-            return  # it is on record, or somebody else's run now
+        except (Exception, asyncio.CancelledError):
+            return  # it is on record, or somebody else's run now; one run's defect must not stop the queue
 
     async def _again(self, job: Job) -> None:
         """A job that could not be taken: if its run only waits for its thread, look again soon."""
@@ -346,12 +346,13 @@ class Runner:
         await self._failed(Journal(record, self.store, self.hub), error)
 
     def _record(self, target: str, input: Any, scope: Scope, thread: str | None, key: str | None) -> RunRecord:
+        user = scope.user or "local"
         return RunRecord(
             id=new_id("run"),
-            thread_id=thread or new_id("thread"),
+            thread_id=thread or (new_id("thread") if key is None else same_id("thread", scope.workspace, user, key)),
             target=target,
             workspace=scope.workspace,
-            user_id=scope.user or "local",
+            user_id=user,
             input=codec.encode(input, "input"),
             idempotency_key=key,
         )
