@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Double,
     FromClause,
     Text,
     and_,
@@ -51,11 +50,11 @@ from weft.storage.commits import (
 )
 from weft.storage.queries import greatest, last_event
 from weft.storage.query import Query
-from weft.storage.tables import finished, questions, runs, threads
+from weft.storage.tables import SECONDS, finished, questions, runs, threads
 
 _RUN: dict[str, TypeEngine[Any]] = {
     **{"i": NUMBER, "run_id": Text(), "fence": NUMBER, "before": NUMBER, "seq": NUMBER},
-    **{"head": NUMBER, "at": Double(), "progress": NUMBER},
+    **{"head": NUMBER, "at": SECONDS, "progress": NUMBER},
 }
 _CHANGING = {**_RUN, **{name: type for name, type in CHANGE_COLUMNS.items() if name not in _RUN}}
 _PROGRESS, _AT = tuple(CHANGE_COLUMNS).index("progress"), tuple(CHANGE_COLUMNS).index("at")
@@ -123,7 +122,7 @@ class Batch:
         add_rows(self.parts, commit, (i,), (i,), stale=stale)
 
     def _drop_closed(self) -> None:
-        """Leave out activations whose step a checkpoint of this very batch closes: one statement cannot see its own rows."""
+        """Leave out activations whose step a checkpoint of this batch closes: a statement cannot see its own rows."""
         if finished := self.parts["finished"]:
             newest: dict[tuple[int, str], int] = {}
             for i, path, step, *_ in self.parts["checkpoints"]:
@@ -240,7 +239,7 @@ def _progress(ok: CTE) -> CTE:
 
 
 def _touch(ok: CTE) -> CTE:
-    latest = [func.max(ok.c[name] if name in ok.c else _ZERO).label(name) for name in TOUCH_COLUMNS]
+    latest = [func.max(ok.c.get(name, _ZERO)).label(name) for name in TOUCH_COLUMNS]
     newest = select(ok.c.thread, *latest).group_by(ok.c.thread).subquery("newest")
     where = and_(threads.c.n == newest.c.thread, touched(_column(newest)))
     return update(threads).where(where).values(touch(_column(newest))).cte("touch")

@@ -119,7 +119,7 @@ class Writer:
         finally:
             self._lock.release()
         deliver(outcomes, loop)
-        if self._line and self._due is not loop:
+        if self._line:
             self._due = loop
             loop.call_soon(self._turn, loop)
         self._transactions += 1
