@@ -70,7 +70,10 @@ def choose(
 def at_hand() -> tuple[Model, str]:
     """The model for all who named none, and why: ``WEFT_MODEL``, then the ladder. Decided once in a process."""
     known = {**read_dotenv(".env"), **os.environ}
-    return choose(known.get("WEFT_MODEL"), env=known, probe=True)
+    name, base_url = known.get("WEFT_MODEL"), known.get("WEFT_BASE_URL")
+    if name and base_url:
+        return resolve(name, base_url=base_url), f"{name} at {base_url} was asked for"
+    return choose(name, env=known, probe=True)
 
 
 def resolve(model: str | Model, *, base_url: str | None = None, api_key: str | Secret | None = None) -> Model:

@@ -69,9 +69,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    api.state.weft = Served(
-        app=app, catalog=Catalog(app, settings), admit=admit or everything_of(app), beat=beat, grace=grace
-    )
+    api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat, grace=grace)
     errors.install(api)
     for noun in (system, agents, threads, runs, blobs):
         api.include_router(noun.router, prefix=PREFIX)
