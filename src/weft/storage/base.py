@@ -5,7 +5,8 @@ bytes here: what is in them is the business of ``runtime``, never of a store. Ev
 a person takes a ``Scope``, and the predicate is applied inside the store.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
@@ -301,6 +302,14 @@ class Workers(Protocol):
 
     async def gone(self, worker: str) -> None: ...
 
+    async def all(self) -> Sequence[str]:
+        """The workers that have said hello and not good-bye."""
+        ...
+
+    async def lost(self, worker: str, fences: Mapping[str, int]) -> Sequence[str]:
+        """Which of these runs (id to fence) are no longer running under this worker and fence."""
+        ...
+
     async def reap(self, ttl: float, enqueue: Enqueue) -> int:
         """Requeue the running runs whose owner has not beaten for ``ttl`` seconds; how many."""
         ...
@@ -402,8 +411,8 @@ class Store(Protocol):
     @property
     def blobs(self) -> Blobs: ...
 
-    def commit(self, commit: Commit) -> Awaitable[None]:
-        """Queue the commit at once, in order; the awaitable returns when it is durable.
+    def commit(self, commit: Commit) -> "Future[None]":
+        """Queue the commit at once, in order; the future is done when it is durable.
 
         Commits of all runs of a process that wait at the same time share one transaction. The call
         itself puts it in line, so a caller may go on and await later, or never.
@@ -412,6 +421,10 @@ class Store(Protocol):
             Fenced: another process owns the run; nothing was written.
             StoreFull, StoreLocked: nothing was written; the store works again once the cause is gone.
         """
+        ...
+
+    async def close(self) -> None:
+        """Finish what is in line, and let go of the database."""
         ...
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
