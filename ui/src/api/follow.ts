@@ -97,6 +97,7 @@ async function connect(options: Follow, from: number, timing: Timing, opened: ()
     if (from > 0) headers["last-event-id"] = String(from);
     const response = await fetch(options.url, { headers, cache: "no-store", signal: dead.signal });
     if (!response.ok) throw await ApiError.from(response);
+    if (response.status === 204) return { ...end, rested: true }; // it is over, and we have seen it all
     if (!response.body) throw new ApiError(0, "network", "The server sent no stream.");
     opened();
     await read(response.body, options, end, watchdog.feed);

@@ -64,6 +64,7 @@ export class RunFollower {
 
   private async loop(): Promise<void> {
     const { signal } = this.stopped;
+    void this.look().catch(() => undefined); // the row has what no event repeats: the input of a run that has not begun
     for (;;) {
       await follow({
         url: api.eventsUrl(this.runId),

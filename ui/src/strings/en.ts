@@ -69,7 +69,7 @@ export const en = {
   },
   question: {
     title: "Approval needed", ask: "A question for you", approve: "Approve", reject: "Reject", reason: "Reason (optional)", answer: "Answer", send: "Send answer",
-    json: "Answer as JSON", invalidJson: "This is not valid JSON.", required: "Please fill this in.", sent: "Answer sent", yes: "Yes", no: "No", rejectWith: "Reject with a reason",
+    json: "Answer as JSON", invalidJson: "This is not valid JSON.", required: "Please fill this in.", edit: "Edit", respond: "Answer instead", back: "Back", editLabel: "Arguments to approve instead", approveEdited: "Approve as edited", respondLabel: "The tool is not run; the model reads this as its result",
   },
   threads: {
     title: "Threads", lead: "Every conversation, kept whole.", empty: "No threads yet", emptyDetail: "A thread begins with the first message of a chat.", search: "Search titles",
@@ -84,7 +84,7 @@ export const en = {
   runs: {
     title: "Runs", lead: "Each move of a thread, from an input to rest.", empty: "No runs yet", emptyDetail: "Start a chat, or POST to /api/v1/runs.", emptyFilter: "No run has this status", filter: "Status", all: "All", target: "Target", run: "Run",
     status: "Status", input: "Input", output: "Output", started: "Started", duration: "Duration", tokens: "Tokens", cost: "Cost", thread: "Thread", openThread: "Open thread", cancel: "Cancel run", cancelled: "Run cancelled", error: "Error",
-    timeline: "Timeline", events: "Events", data: "Data", noEvents: "No events yet", inTokens: "in", outTokens: "out", cached: "cached", reasoning: "reasoning", requests: (n: number) => plural(n, "model call", "model calls"), nEvents: (n: number) => plural(n, "event", "events"),
+    timeline: "Timeline", events: "Events", data: "Data", noEvents: "No events yet", inTokens: "in", outTokens: "out", cached: "Cached", reasoning: "reasoning", requests: (n: number) => plural(n, "model call", "model calls"), nEvents: (n: number) => plural(n, "event", "events"),
     filterEvents: "Filter events", noneMatch: "No event matches", kind: { node: "Node", model: "Model", tool: "Tool" }, firstPiece: "First token after", attempt: (n: number) => `attempt ${n}`, finish: "Ended with", path: "Path", live: "Live", elapsed: "Elapsed", spanDetail: "Details", none: "Nothing has run yet", of: (what: string) => `Run of ${what}`,
     unknownCost: "A price was unknown", select: "Choose a bar to see its details", created: "Created", id: "Run id", copyId: "Copy run id", forgotten: "The input is the first message of the run.",
   },

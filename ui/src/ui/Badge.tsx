@@ -27,7 +27,7 @@ export const STATUS_TONES: Record<Status, Tone> = {
   queued: "plain", running: "accent", sleeping: "plain", paused: "warn", finished: "ok", failed: "bad", cancelled: "plain", dead: "bad",
 };
 
-const DOTS: Record<Tone, string> = { plain: "bg-ink-3", accent: "bg-accent", ok: "bg-ok", warn: "bg-warn", bad: "bg-bad" };
+const DOTS: Record<Tone, string> = { plain: "bg-ink-3", accent: "bg-accent", ok: "bg-ok", warn: "bg-bar-tool", bad: "bg-bad" };
 
 export function StatusDot({ status, className }: { status: Status; className?: string }) {
   const live = status === "running";

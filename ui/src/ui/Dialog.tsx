@@ -4,7 +4,7 @@ import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { t } from "~/strings";
-import { Button, IconButton } from "./Button";
+import { Button } from "./Button";
 import { cx } from "./cx";
 
 const BACKDROP = "fixed inset-0 z-40 bg-backdrop transition-opacity duration-150 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0";
@@ -27,13 +27,20 @@ export function Dialog({ open, onOpenChange, title, children, wide }: DialogProp
         <Base.Backdrop className={BACKDROP} />
         <Base.Popup className={cx(BOX, "top-[18vh] max-h-[70vh] overflow-auto p-5", wide ? "max-w-xl" : "max-w-md")}>
           <Base.Title className="mb-3 text-lg font-semibold">{title}</Base.Title>
-          <Base.Close render={<IconButton label={t.common.close} small className="absolute! top-3.5 right-3.5" />}>
-            <X size={16} />
-          </Base.Close>
           {children}
+          <CloseButton className="top-3.5 right-3.5" />
         </Base.Popup>
       </Base.Portal>
     </Base.Root>
+  );
+}
+
+/** Without a tooltip: it gets the focus when the dialog opens, and a tooltip would open with it. */
+function CloseButton({ className }: { className: string }) {
+  return (
+    <Base.Close aria-label={t.common.close} className={cx("absolute grid size-7 place-items-center rounded-md text-ink-2 hover:bg-hover hover:text-ink max-md:size-9", className)}>
+      <X aria-hidden size={16} />
+    </Base.Close>
   );
 }
 
@@ -116,9 +123,7 @@ export function Sheet({ open, onOpenChange, title, children, side }: SheetProps)
         >
           <Base.Title className="sr-only">{title}</Base.Title>
           {children}
-          <Base.Close render={<IconButton label={t.common.close} small className="absolute! top-2.5 right-2.5" />}>
-            <X size={16} />
-          </Base.Close>
+          <CloseButton className="top-2.5 right-2.5" />
         </Base.Popup>
       </Base.Portal>
     </Base.Root>

@@ -1,27 +1,45 @@
 /** How a question can be answered, read from its payload and its JSON Schema. Pure. */
 import type { Json, JsonObject, JsonSchema, Question } from "~/api/types";
 
+export interface Approval {
+  kind: "approval";
+  approve: Json;
+  reject: (reason: string) => Json;
+  takesReason: boolean;
+  /** Approve with other arguments; absent where the schema does not offer it. */
+  edit?: (args: Json) => Json;
+  /** Answer in the place of the tool. */
+  respond?: (words: string) => Json;
+}
+
 export type AnswerForm =
-  | { kind: "approval"; approve: Json; reject: (reason: string) => Json; takesReason: boolean }
+  | Approval
   | { kind: "choice"; choices: Json[] }
   | { kind: "text"; parse: (text: string) => Json }
   | { kind: "json"; start: string; parse: (text: string) => Json };
 
 export function answerForm({ schema, payload }: Question): AnswerForm {
-  if (!schema) {
-    return isObject(payload) && ("tool" in payload || "tool_call" in payload) ? approval({}) : text(undefined);
+  if (!schema) return isObject(payload) && "tool" in payload ? approval({}) : text(undefined);
+  for (const one of alternatives(schema)) {
+    const properties = isObject(one.properties) ? one.properties : {};
+    if ("decision" in properties || "approve" in properties || "approved" in properties) return approval(properties);
   }
   if (schema.type === "boolean") return { kind: "approval", approve: true, reject: () => false, takesReason: false };
   if (Array.isArray(schema.enum)) return { kind: "choice", choices: schema.enum as Json[] };
   if (schema.type === "string" || schema.type === "number" || schema.type === "integer") return text(schema.type);
-  const properties = isObject(schema.properties) ? schema.properties : {};
-  if ("decision" in properties || "approve" in properties || "approved" in properties) return approval(properties);
   return json(schema);
 }
 
+function alternatives(schema: JsonSchema): JsonSchema[] {
+  const inner = [schema.anyOf, schema.oneOf].find(Array.isArray) as JsonSchema[] | undefined;
+  return inner ?? [schema];
+}
+
 /** Approve or reject, in the words of the schema's properties. */
-function approval(properties: JsonObject): AnswerForm {
+function approval(properties: JsonObject): Approval {
   const flag = ["approved", "approve"].find((name) => name in properties);
+  const decision = properties.decision;
+  const offers = isObject(decision) && Array.isArray(decision.enum) ? decision.enum : [];
   const reason = ["reason", "message", "feedback"].find((name) => name in properties) ?? (flag ? undefined : "reason");
   const yes: Json = flag ? { [flag]: true } : { decision: "approve" };
   const no: JsonObject = flag ? { [flag]: false } : { decision: "reject" };
@@ -30,6 +48,8 @@ function approval(properties: JsonObject): AnswerForm {
     approve: yes,
     reject: (why) => (why && reason ? { ...no, [reason]: why } : no),
     takesReason: reason !== undefined,
+    ...(offers.includes("edit") && "arguments" in properties ? { edit: (args: Json) => ({ decision: "edit", arguments: args }) } : {}),
+    ...(offers.includes("respond") && "response" in properties ? { respond: (words: string) => ({ decision: "respond", response: words }) } : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The conversation as a list that keeps few rows in the page, however long the thread is. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { type ReactNode, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type Ref } from "react";
+import { type ReactNode, type RefObject, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type Ref } from "react";
 import type { StoredMessage, ToolResultPart } from "~/api/types";
 import { isEnded } from "~/api/types";
 import { t } from "~/strings";
@@ -32,7 +32,6 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
   const { messages, live, run, status } = conversation;
   const { loaded, want } = messages;
   const scroller = useRef<HTMLDivElement>(null);
-  const [atEnd, setAtEnd] = useState(true);
 
   const list = useVirtualizer({
     count: loaded.head + 1,
@@ -41,18 +40,17 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
     getItemKey: useCallback((index: number) => (index === loaded.head ? `tail-${loaded.head}` : index + 1), [loaded.head]),
     overscan: 6,
     paddingStart: 8,
-    anchorTo: "end",
-    followOnAppend: true,
-    scrollEndThreshold: NEAR,
-    onChange: (instance) => setAtEnd(instance.isAtEnd(NEAR)),
   });
+  const size = list.getTotalSize();
+  const { atEnd, toEnd, release } = useKeptEnd(scroller, size);
 
   useImperativeHandle(ref, () => ({
-    goTo: (seq) => list.scrollToIndex(seq - 1, { align: "center" }),
-    toEnd: () => list.scrollToEnd(),
-  }), [list]);
-
-  useLayoutEffect(() => list.scrollToEnd(), [list]);
+    goTo: (seq) => {
+      release();
+      list.scrollToIndex(seq - 1, { align: "center" });
+    },
+    toEnd,
+  }), [list, toEnd, release]);
 
   const items = list.getVirtualItems();
   const from = (items[0]?.index ?? 0) + 1;
@@ -62,9 +60,9 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
 
   const working = status !== null && !isEnded(status);
   return (
-    <div className="relative min-h-0 flex-1">
+    <div className="fade-end relative min-h-0 flex-1">
       <div ref={scroller} data-messages role="log" aria-live="off" aria-label={t.chat.conversation} tabIndex={0} className="h-full overflow-y-auto overscroll-contain focus-visible:-outline-offset-2 [overflow-anchor:none]">
-        <div className="relative w-full" style={{ height: list.getTotalSize() }}>
+        <div className="relative w-full" style={{ height: size }}>
           {items.map((item) => (
             <div key={item.key} ref={list.measureElement} data-index={item.index} className="absolute inset-x-0 top-0" style={{ transform: `translateY(${item.start}px)` }}>
               {item.index === loaded.head ? (
@@ -76,12 +74,47 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
           ))}
         </div>
       </div>
-      <button type="button" onClick={() => list.scrollToEnd({ behavior: "smooth" })} aria-label={t.chat.jumpEnd} tabIndex={atEnd ? -1 : 0} aria-hidden={atEnd}
-        className={cx("absolute bottom-3 left-1/2 grid size-8 -translate-x-1/2 place-items-center rounded-full border border-line bg-raised text-ink-2 shadow-2 transition hover:text-ink", atEnd && "pointer-events-none translate-y-2 opacity-0")}>
+      <button type="button" onClick={toEnd} aria-label={t.chat.jumpEnd} tabIndex={atEnd ? -1 : 0} aria-hidden={atEnd}
+        className={cx("absolute bottom-3 left-1/2 z-10 grid size-8 -translate-x-1/2 place-items-center rounded-full border border-line bg-raised text-ink-2 shadow-2 transition hover:text-ink", atEnd && "pointer-events-none translate-y-2 opacity-0")}>
         <ArrowDown size={16} />
       </button>
     </div>
   );
+}
+
+/** Keeps the list at its end while it grows, until somebody scrolls up; and again once they are back. */
+function useKeptEnd(scroller: RefObject<HTMLDivElement | null>, size: number) {
+  const kept = useRef(true);
+  const [atEnd, setAtEnd] = useState(true);
+  const toEnd = useCallback(() => {
+    kept.current = true;
+    setAtEnd(true);
+    if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+  }, [scroller]);
+  const release = useCallback(() => void (kept.current = false), []);
+  useLayoutEffect(() => {
+    if (kept.current) toEnd();
+  }, [size, toEnd]);
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return undefined;
+    let before = element.scrollTop;
+    const onScroll = () => {
+      const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+      if (near) kept.current = true;
+      else if (element.scrollTop < before - 2) kept.current = false;
+      before = element.scrollTop;
+      setAtEnd(near);
+    };
+    const resized = new ResizeObserver(() => kept.current && toEnd());
+    resized.observe(element);
+    element.addEventListener("scroll", onScroll, { passive: true });
+    return () => {
+      resized.disconnect();
+      element.removeEventListener("scroll", onScroll);
+    };
+  }, [scroller, toEnd]);
+  return { atEnd, toEnd, release };
 }
 
 interface RowProps {

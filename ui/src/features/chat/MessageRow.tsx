@@ -34,7 +34,7 @@ export const MessageRow = memo(
     if (message.role === "user") return <UserMessage row={row} found={found} />;
     if (message.role === "system") return <SystemMessage message={message} />;
     return (
-      <article data-seq={row.seq} data-role={message.role} aria-label={message.author ?? t.chat.assistant} className={cx(COLUMN, "group/message", continues ? "pt-2.5" : "pt-6", found && "rounded-lg bg-accent-soft/50")}>
+      <article data-seq={row.seq} data-role={message.role} aria-label={message.author ?? t.chat.assistant} className={cx(COLUMN, "group/message", continues ? "pt-2.5" : "pt-6", found && "found relative")}>
         {!continues && <Head who={who} row={row} />}
         <div className="space-y-2.5">{parts(message.parts, results, view, paused)}</div>
       </article>

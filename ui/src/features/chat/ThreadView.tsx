@@ -124,9 +124,10 @@ function useWho(agents: readonly Agent[] | undefined, target: string | null) {
 
 /** Says the last thing again, where the run with it ended badly. */
 function useAgain(conversation: ReturnType<typeof useConversation>, target: string | null): (() => void) | undefined {
-  const { run, status, messages, send } = conversation;
+  const { run, live, status, messages, send } = conversation;
   if (!run || status === null || !isEnded(status) || status === "finished") return undefined;
-  let words = typeof run.input === "string" ? run.input : "";
+  const input = live?.run?.input ?? run.input;
+  let words = typeof input === "string" ? input : "";
   for (const row of messages.loaded.rows.values()) {
     if (row.run_id === run.id && row.message.role === "user") words = textOf(row.message);
   }

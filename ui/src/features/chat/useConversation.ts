@@ -126,12 +126,13 @@ function useRefreshAtRest(status: Status | null, threadId: string): void {
 /** The input of a run that has not become a message yet. */
 function usePending(run: Run | null, live: LiveRun | null, messages: Messages): string | null {
   return useMemo(() => {
-    if (!run || isEnded(run.status) || typeof run.input !== "string") return null;
+    const input = live?.run?.input ?? run?.input; // a list of runs leaves the input out
+    if (!run || typeof input !== "string" || (live && isEnded(statusOf(live)))) return null;
     const seen = live?.view.messages.some(({ message }) => message.role === "user") ?? false;
     if (seen) return null;
     for (const row of messages.loaded.rows.values()) {
       if (row.run_id === run.id && row.message.role === "user") return null;
     }
-    return run.input;
-  }, [run, live?.view.messages, messages.loaded]);
+    return input;
+  }, [run, live, messages.loaded]);
 }

@@ -94,7 +94,7 @@ function Stats({ live: { view, run }, status }: { live: LiveRun; status: Status 
   const usage = view.usage ?? run?.usage ?? null;
   const calls = view.spans.filter(({ kind }) => kind === "model").length;
   return (
-    <dl className="mt-5 grid grid-cols-[repeat(auto-fit,minmax(9rem,1fr))] gap-px overflow-hidden rounded-lg border border-line bg-line">
+    <dl className="mt-5 flex flex-wrap gap-px overflow-hidden rounded-lg border border-line bg-line">
       <Stat name={t.runs.started} note={<TimeAgo at={start} />}>{moment(start).split(", ").at(-1)}</Stat>
       <Stat name={t.runs.duration} note={moving ? t.runs.live : undefined}>{status === "queued" ? t.common.none : duration(end - start)}</Stat>
       <Stat name={t.runs.tokens} note={usage ? `${short(usage.input_tokens ?? 0)} ${t.runs.inTokens} · ${short(usage.output_tokens ?? 0)} ${t.runs.outTokens}` : undefined}>
@@ -110,7 +110,7 @@ function Stats({ live: { view, run }, status }: { live: LiveRun; status: Status 
 
 function Stat({ name, note, children }: { name: string; note?: ReactNode; children: ReactNode }) {
   return (
-    <div className="bg-surface px-4 py-3">
+    <div className="min-w-36 flex-1 bg-surface px-4 py-3">
       <dt className="text-xs text-ink-3">{name}</dt>
       <dd>
         <span className="tnum block text-lg font-semibold tracking-tight">{children}</span>

@@ -2,7 +2,8 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Activity } from "lucide-react";
-import { runsQuery } from "~/api/queries";
+import { useMemo } from "react";
+import { runsQuery, threadsQuery } from "~/api/queries";
 import { isLive, type Run, type Status, STATUSES } from "~/api/types";
 import { t } from "~/strings";
 import { StatusDot } from "~/ui/Badge";
@@ -18,6 +19,7 @@ const COLUMNS = "grid grid-cols-[9.5rem_minmax(0,1fr)_6rem_5rem_5rem_5.5rem] ite
 
 export function RunsPage({ status, onStatus }: { status: Status | undefined; onStatus: (status: Status | undefined) => void }) {
   const query = useInfiniteQuery(runsQuery(status));
+  const titles = useTitles();
   const runs = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <Page title={t.runs.title} lead={t.runs.lead}>
@@ -41,7 +43,7 @@ export function RunsPage({ status, onStatus }: { status: Status | undefined; onS
             <span role="columnheader" className="text-right">{t.runs.cost}</span>
             <span role="columnheader" className="text-right">{t.runs.started}</span>
           </div>
-          {runs.map((run) => <RunRow key={run.id} run={run} />)}
+          {runs.map((run) => <RunRow key={run.id} run={run} title={titles.get(run.thread_id)} />)}
         </div>
       )}
       {query.hasNextPage && (
@@ -51,6 +53,12 @@ export function RunsPage({ status, onStatus }: { status: Status | undefined; onS
       )}
     </Page>
   );
+}
+
+/** Titles of the threads that are known anyway: a run's own row does not repeat its input. */
+function useTitles(): ReadonlyMap<string, string> {
+  const { data } = useInfiniteQuery(threadsQuery);
+  return useMemo(() => new Map((data?.pages ?? []).flatMap((page) => page.items).map(({ id, title }) => [id, title])), [data]);
 }
 
 function Filter({ status, onStatus }: { status: Status | undefined; onStatus: (status: Status | undefined) => void }) {
@@ -70,7 +78,7 @@ function Filter({ status, onStatus }: { status: Status | undefined; onStatus: (s
   );
 }
 
-function RunRow({ run }: { run: Run }) {
+function RunRow({ run, title }: { run: Run; title: string | undefined }) {
   const now = useNow(isLive(run.status), 1000);
   const took = (isLive(run.status) ? now : run.updated_at) - run.created_at;
   return (
@@ -82,13 +90,16 @@ function RunRow({ run }: { run: Run }) {
       <span role="cell" className="min-w-0 max-md:col-start-1 max-md:row-start-1">
         <Link to="/runs/$run" params={{ run: run.id }} className="flex items-baseline gap-2.5 after:absolute after:inset-0">
           <span className="font-medium">{run.target}</span>
-          <span className="truncate font-mono text-xs text-ink-3">{run.error ?? run.id}</span>
+          <span className={cx("truncate", run.error ? "text-xs text-bad" : title ? "text-ink-2" : "font-mono text-xs text-ink-3")}>{run.error ?? title ?? run.id}</span>
         </Link>
       </span>
       <span role="cell" className="tnum text-right text-sm text-ink-2 max-md:hidden">{duration(took)}</span>
       <span role="cell" className="tnum text-right text-sm text-ink-2 max-md:hidden">{totalTokens(run.usage)}</span>
       <span role="cell" className="tnum text-right text-sm text-ink-2 max-md:hidden">{cost(run.usage)}</span>
-      <span role="cell" className="text-right text-sm text-ink-2 max-md:col-start-1 max-md:text-left max-md:text-xs"><TimeAgo at={run.created_at} /></span>
+      <span role="cell" className="text-right text-sm text-ink-2 max-md:col-start-1 max-md:text-left max-md:text-xs">
+        <TimeAgo at={run.created_at} />
+        <span className="tnum md:hidden"> · {duration(took)} · {cost(run.usage)}</span>
+      </span>
     </div>
   );
 }

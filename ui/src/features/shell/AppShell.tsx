@@ -141,7 +141,7 @@ function ServerState() {
         <span aria-hidden className={cx("size-1.5 rounded-full", ok ? "bg-ok" : error ? "bg-bad" : "bg-ink-3")} />
         <span className="truncate">{error ? t.server.down : data ? `${t.server.ok} · ${data.version}` : t.common.loading}</span>
       </p>
-      {data && <p className="truncate" title={`${t.server.defaultModel}: ${data.models.default}. ${data.models.reason}`}>{data.models.default}</p>}
+      {data && !data.models.demo && <p className="truncate" title={`${t.server.defaultModel}: ${data.models.default}. ${data.models.reason}`}>{data.models.default}</p>}
     </div>
   );
 }

@@ -20,7 +20,7 @@ export function ContextPanel({ threadId, onGoTo }: { threadId: string; onGoTo: (
   const shares = useMemo(() => bySource(data?.items ?? []), [data]);
   return (
     <section aria-label={t.context.title} className="flex min-h-0 flex-1 flex-col">
-      <header className="shrink-0 border-b border-line px-4 pt-4 pb-3 pr-12">
+      <header className="shrink-0 border-b border-line px-4 pt-4 pb-3 max-[1199px]:pr-12">
         <h2 className="font-semibold">{t.context.title}</h2>
         <p className="text-xs text-ink-3">{t.context.lead}</p>
       </header>
@@ -78,7 +78,7 @@ function Item({ item, dye, onGoTo }: { item: ContextItem; dye: number; onGoTo: (
           {item.role && <span className="text-ink-3">{item.role}</span>}
           <span className={`tnum ml-auto text-ink-3 ${seq !== null ? "mr-7" : ""}`}>{short(item.tokens)}</span>
         </span>
-        <span className={`mt-1 block text-xs break-words whitespace-pre-wrap text-ink-2 ${open ? "" : "line-clamp-2"}`}>{open ? item.text : item.text.slice(0, 300)}</span>
+        <span className={`mt-1 text-xs break-words whitespace-pre-wrap text-ink-2 ${open ? "block" : "line-clamp-2"}`}>{open ? item.text : item.text.slice(0, 300)}</span>
       </button>
       {seq !== null && (
         <IconButton small label={t.context.goTo(seq)} className="absolute! top-1 right-1 size-6!" onClick={() => onGoTo(seq)}>
