@@ -32,6 +32,9 @@ DECISION: Json = {
 }
 """What a person may answer when a tool asks for approval."""
 
+LONGEST = 60_000
+"""Characters of a tool's result that reach the thread and the model: some 15,000 tokens."""
+
 
 async def act(tools: Mapping[str, Tool], hooks: tuple[Hook, ...], call: ToolCall, ctx: Context[Any]) -> ToolResult:
     """The result of one call. Failures are results too: the model reads them and goes on."""
@@ -65,7 +68,21 @@ async def _call(tools: Mapping[str, Tool], ctx: Context[Any], call: ToolCall) ->
             return decided
         call = decided
     returned = await run_tool(tool, call.arguments, ctx)
-    return ToolResult(call.id, call.name, returned.content, media=returned.media)
+    return ToolResult(call.id, call.name, shortened(returned.content), media=returned.media)
+
+
+def shortened(content: str) -> str:
+    """A result that a model can take in: beyond ``LONGEST`` its middle is left out, and it says so.
+
+    >>> len(shortened("x" * 1_000_000)) < LONGEST + 200
+    True
+    """
+    if len(content) <= LONGEST:
+        return content
+    half = LONGEST // 2
+    left_out = len(content) - 2 * half
+    note = f"\n[... {left_out:,} of {len(content):,} characters left out: ask for less at once ...]\n"
+    return content[:half] + note + content[-half:]
 
 
 def _decided(call: ToolCall, answer: Any) -> ToolCall | ToolResult:

@@ -31,7 +31,8 @@ class ContextPolicy(Struct, frozen=True, kw_only=True):
     """Between 0 and 1."""
 
     def __post_init__(self) -> None:
-        if (self.max_tokens or 1) < 1 or (self.max_messages or 1) < 1 or not 0 < self.refill <= 1:
+        small = any(most is not None and most < 1 for most in (self.max_tokens, self.max_messages))
+        if small or not 0 < self.refill <= 1:
             raise UsageError("a context needs room: max_tokens and max_messages of at least 1, 0 < refill <= 1")
 
     def cut(self, context: Context) -> int:

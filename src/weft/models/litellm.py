@@ -18,9 +18,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from weft.errors import AuthenticationFailed, ModelError, ModelUnavailable, UsageError
 from weft.messages import Json
-from weft.models.base import Answer, Piece, Request
+from weft.models.base import Answer, Piece, Request, close
 from weft.models.capabilities import capabilities, is_priced
 from weft.models.failures import translated
+from weft.models.mends import mend
 from weft.models.reading import Assembly, usage_of
 from weft.models.wire import Dialect, dialect, wire
 
@@ -35,6 +36,8 @@ _ENVIRONMENT = {
 _REFERENCE = "os.environ/"
 _NO_KEY = "none"
 """What a server with its own address gets where no key is named: never one that was meant for another."""
+_NOT_STREAMED = frozenset({"cohere", "cohere_chat"})
+"""LiteLLM loses the calls, the end and the usage of these providers' streams: they are asked for whole answers."""
 _lock = threading.Lock()
 _library: list[Any] = []
 
@@ -79,12 +82,14 @@ class LiteLLM:
         key = self._key()
         deadline = asyncio.get_running_loop().time() + self.timeout
         reply: Any = None
+        streaming = self.stream
         try:
             spoken = _spoken(self.name, self.base_url)
-            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if self.stream else self.timeout):
-                reply = await library.acompletion(**self._asked(request, spoken, key))
+            streaming = self.stream and spoken.provider not in _NOT_STREAMED
+            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
+                reply = await library.acompletion(**self._asked(request, spoken, key, streaming))
             reading = _Reading(library, spoken)
-            if self.stream:
+            if streaming:
                 reading.tap(reply)
                 while (chunk := await self._next(reply, deadline)) is not None:
                     for piece in reading.chunk(chunk):
@@ -101,19 +106,19 @@ class LiteLLM:
         except Exception as error:
             raise translated(error, self.name, secret=key) from error
         finally:
-            if self.stream and reply is not None:
-                await _closed(reply)
+            if streaming and reply is not None:
+                await close(reply)
 
-    def _asked(self, request: Request, spoken: "_Spoken", key: str | None) -> Json:
+    def _asked(self, request: Request, spoken: "_Spoken", key: str | None, streaming: bool) -> Json:
         asked = {
             "timeout": self.timeout,
             "max_retries": 0,
             "_skip_mcp_handler": True,  # it would import LiteLLM's proxy, and all that a proxy needs
             **wire(request, spoken.dialect, capabilities(self.name).output),
             "model": spoken.asked,
-            "stream": self.stream,
+            "stream": streaming,
         }
-        if self.stream:
+        if streaming:
             asked.setdefault("stream_options", {"include_usage": True})
             asked["stream_timeout"] = self.timeout
         if self.base_url is not None:
@@ -252,29 +257,24 @@ class _Tapped:
         self._assembly = assembly
 
     def __aiter__(self) -> "_Tapped":
+        self._chunks: Any = aiter(self._stream)
         return self
 
     async def __anext__(self) -> Any:
-        chunk = await anext(self._stream)
+        chunk = await anext(self._chunks)
         for choice in getattr(chunk, "choices", None) or ():
             if details := getattr(choice.delta, "reasoning_details", None):
                 self._assembly.add_details(details)
         return chunk
 
     async def aclose(self) -> None:
-        await _closed(self._stream)
+        await close(self._stream)
 
 
 def _served(chunk: Any) -> str | None:
     """The model's full name, where the provider says one: chunks repeat what was asked for."""
     hidden: Json = getattr(chunk, "_hidden_params", None) or {}
     return hidden.get("provider_response_model")
-
-
-async def _closed(stream: Any) -> None:
-    close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
-    if close is not None and (closing := close()) is not None:
-        await closing
 
 
 async def loaded() -> Any:
@@ -322,6 +322,7 @@ def _imported() -> Any:
         setattr(library, callbacks, [])
     for logger in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
+    mend(library)
     return library
 
 

@@ -19,6 +19,9 @@ from weft.models.wire import GEMINI, OPENROUTER
 _THOUGHT = "__thought__"
 """LiteLLM hides a proof of thought in the id of a call, behind this."""
 
+_FILLER = "mistral"
+"""What LiteLLM writes where Mistral gives no proof of thought."""
+
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
     "tool_calls": "tool_calls",
@@ -61,8 +64,7 @@ class Assembly:
     def add(self, delta: Any) -> Sequence[Piece]:
         """Takes up a delta of a stream (or a whole message), and gives back what of it can be shown now."""
         pieces: list[Piece] = []
-        thought: str | None = getattr(delta, "reasoning_content", None)
-        if thought:
+        if thought := _thought(delta):
             self._thought.append(thought)
             pieces.append(Piece(thought, "reasoning"))
         if blocks := getattr(delta, "thinking_blocks", None):
@@ -114,6 +116,8 @@ class Assembly:
                 continue
             words = block.get("thinking") or ""
             signature = block.get("signature") or None
+            if signature == _FILLER:
+                signature = None
             if self._blocks and self._blocks[-1].signature is None and self._blocks[-1].redacted is None:
                 words = self._blocks.pop().text + words
             self._blocks.append(Reasoning(words, signature=signature))
@@ -169,6 +173,14 @@ class Assembly:
             arguments, invalid = _arguments(call.arguments)
             finished.append(ToolCall(id, call.name, arguments, invalid, call.signature))
         return finished
+
+
+def _thought(delta: Any) -> str | None:
+    """Groq's is called ``reasoning``, and LiteLLM takes it for something special of Groq's."""
+    thought: Any = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
+    if not thought and (extras := getattr(delta, "provider_specific_fields", None)):
+        thought = extras.get("reasoning")
+    return thought if isinstance(thought, str) else None
 
 
 def usage_of(usage: Any, cost: float | None) -> Usage:

@@ -4,8 +4,7 @@ import asyncio
 import os
 import platform
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 from weft.errors import Fenced, StoreError
 from weft.ids import new_id
@@ -36,12 +35,11 @@ def is_gone(worker: str) -> bool:
 
 
 class HeartBeat:
-    """Beats while somebody needs it, and knows whether the last beat is too long ago."""
+    """Beats from the first need on, and knows whether the last beat is too long ago."""
 
     def __init__(self, store: Store, worker: str, ttl: float, tick: Callable[[], Awaitable[None]]) -> None:
         self._store, self._worker, self._ttl, self._tick = store, worker, ttl, tick
-        self._users = 0
-        self._beaten = 0.0
+        self._beaten = -1e9
         self._task: asyncio.Task[None] | None = None
 
     def guard(self) -> None:
@@ -53,22 +51,18 @@ class HeartBeat:
         if time.monotonic() - self._beaten > 0.8 * self._ttl:
             raise Fenced("this process was silent for so long that another may have taken over its runs")
 
-    @asynccontextmanager
-    async def beating(self) -> AsyncGenerator[None]:
-        """Beat inside this block."""
-        self._users += 1
-        try:
-            if time.monotonic() - self._beaten > self._ttl / 4:
-                await self._beat()
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._go_on())
-            yield
-        finally:
-            self._users -= 1
-            if self._users == 0 and self._task is not None:
-                task, self._task = self._task, None
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+    async def beat(self) -> None:
+        """See that the last beat is fresh, and that others follow until ``stop``."""
+        if time.monotonic() - self._beaten > self._ttl / 4:
+            await self._beat()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._go_on())
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _beat(self) -> None:
         before = time.monotonic()  # taken first: the lease counts from here

@@ -102,7 +102,8 @@ class _Woken(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     id: str
     node: str
-    payload: Raw | None = None
+    sent: tuple[Raw, ...] = ()
+    """Its payload, where one was sent to it. (msgspec reads no ``Raw | None``.)"""
 
 
 class _Head(Struct, frozen=True, omit_defaults=True):
@@ -195,7 +196,7 @@ def dump_checkpoint(graph: Graph, checkpoint: Checkpoint, slots: Slots, path: st
     changed = slots.changed(checkpoint)
     frontier = tuple(
         [
-            _Woken(a.id, a.node, Raw(encode(a.payload, f"payload of {a.node!r}")) if a.sent else None)
+            _Woken(a.id, a.node, (Raw(encode(a.payload, f"payload of {a.node!r}")),) if a.sent else ())
             for a in checkpoint.frontier
         ]
     )
@@ -223,8 +224,8 @@ def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoin
                 f"this thread stopped before node {woken.node!r}, which graph {graph.name!r} no longer has; "
                 "bring the node back, or begin a new thread"
             )
-        payload = None if woken.payload is None else decode(bytes(woken.payload), node.payload)
-        frontier.append(Activation(woken.id, woken.node, payload, woken.payload is not None))
+        payload = decode(bytes(woken.sent[0]), node.payload) if woken.sent else None
+        frontier.append(Activation(woken.id, woken.node, payload, bool(woken.sent)))
     return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=tuple(frontier))
 
 

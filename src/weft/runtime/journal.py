@@ -65,6 +65,9 @@ class Journal:
         self._fence = record.fence
         self._hub = hub
         self._pending: list[tuple[float, tuple[str, ...], Event]] = []
+        self._held: Commit | None = None
+        self._sealed: list[Envelope] = []
+        """What is in the commit that is held."""
         self._encoded_paths: dict[tuple[str, ...], str] = {}
 
     @property
@@ -97,11 +100,13 @@ class Journal:
         finished: FinishedRow | None = None,
         questions: Sequence[QuestionRow] = (),
         run: RunChange | None = None,
+        hold: bool = False,
     ) -> "Future[None] | None":
         """Store what happened and the state it led to, in one transaction; then publish.
 
         Everything is numbered and in line before this returns; the future, if there is one, is
-        done when it is durable. It need not be awaited.
+        done when it is durable. It need not be awaited. With ``hold`` it waits for the commit that
+        follows at once, and is stored with it.
         """
         now = time.time()
         rows = self._number(said, conversation, now)
@@ -120,25 +125,39 @@ class Journal:
         if rows and conversation == "" and self.first_message == 0:
             self.first_message = rows[0].seq
             run = msgspec.structs.replace(run or RunChange(), first_message=rows[0].seq, forget_input=True)
-        commit = Commit(
-            run_id=self.info.id,
-            fence=self._fence,
-            thread_id=self.info.thread_id,
-            workspace=self.info.workspace,
-            user_id=self.info.user_id,
-            seq=self.seq,
-            at=now,
-            events=[self._row(envelope) for envelope in envelopes],
-            messages=rows,
-            contexts=[] if context is None else [context],
-            checkpoints=[] if checkpoint is None else [checkpoint],
-            finished=[] if finished is None else [finished],
-            questions=list(questions),
-            run=run,
-        )
+        commit, self._held = self._held or self._empty(), None
+        commit.seq, commit.at = self.seq, now
+        commit.events.extend([self._row(envelope) for envelope in envelopes])
+        commit.messages.extend(rows)
+        commit.questions.extend(questions)
+        if context is not None:
+            commit.contexts.append(context)
+        if checkpoint is not None:
+            commit.checkpoints.append(checkpoint)
+        if finished is not None:
+            commit.finished.append(finished)
+        if run is not None:
+            commit.run = run if commit.run is None else _both(commit.run, run)
+        self._sealed.extend(envelopes)
+        if hold:
+            self._held = commit
+            return None
+        envelopes, self._sealed = self._sealed, []
         stored = self.store.commit(commit)
         stored.add_done_callback(lambda future: self._stored(future, envelopes))
         return stored
+
+    def _empty(self) -> Commit:
+        info = self.info
+        return Commit(
+            run_id=info.id,
+            fence=self._fence,
+            thread_id=info.thread_id,
+            workspace=info.workspace,
+            user_id=info.user_id,
+            seq=self.seq,
+            at=0.0,
+        )
 
     def _stored(self, future: "Future[None]", envelopes: list[Envelope]) -> None:
         if not future.cancelled() and future.exception() is None:
@@ -182,6 +201,14 @@ def _rest_last(pending: list[tuple[float, tuple[str, ...], Event]]) -> None:
         if type(event) in events.RESTING:
             pending.append(pending.pop(index))
             return
+
+
+def _both(first: RunChange, then: RunChange) -> RunChange:
+    """Two changes as one; the later counts."""
+    changes = {
+        name: value for name, value in msgspec.structs.asdict(then).items() if value is not None and value is not False
+    }
+    return msgspec.structs.replace(first, **changes)
 
 
 def encode_event(event: Event) -> bytes:

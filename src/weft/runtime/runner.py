@@ -90,12 +90,14 @@ class Runner:
         return await self.drive(target, await self.create(target, input, scope, thread=thread), input, deps=deps)
 
     async def create(self, target: Target, input: Any, scope: Scope, *, thread: str | None = None) -> RunRecord:
-        """Put a run on record that the caller will ``drive``.
+        """Put a run on record that the caller will ``drive``; it is ours at once if its thread is free.
 
         Raises:
             NotFound: the thread is not yours.
         """
-        return await self.store.runs.create(self._record(target.name, input, scope, thread, None), _no_job)
+        await self._heart.beat()
+        record = self._record(target.name, input, scope, thread, None)
+        return await self.store.runs.create(record, None, worker=self.worker)
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
         """Take a queued run as soon as its thread is free, and drive it here and now until it rests.
@@ -103,13 +105,16 @@ class Runner:
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        async with self._heart.beating():
-            job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
-            while (taken := await self.store.runs.acquire(job, self.worker, self._ttl)) is None:
+        await self._heart.beat()
+        taken = record if record.status == "running" and record.owner == self.worker else None
+        job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
+        while taken is None:
+            taken = await self.store.runs.acquire(job, self.worker, self._ttl)
+            if taken is None:
                 await self._before(record)
                 await asyncio.sleep(0.02)
-            input = json.loads(taken.input) if input is None else input
-            return await self._drive(target, taken, input, deps)
+        input = json.loads(taken.input) if input is None else input
+        return await self._drive(target, taken, input, deps)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
         """Record answers; once no question is open, queue the run again (``here``: without a job).
@@ -163,6 +168,7 @@ class Runner:
     async def start(self) -> None:
         """Work the queue in this process, until ``stop``."""
         self._draining = False
+        await self._heart.beat()
         for job in await self.store.runs.waiting():
             if isinstance(self.dispatcher, Embedded):
                 self.dispatcher.push(job)
@@ -185,6 +191,7 @@ class Runner:
     async def close(self) -> None:
         """Say good-bye to the store; it stays open."""
         self._unlisten()
+        await self._heart.stop()
         try:
             await self.store.workers.gone(self.worker)
         except StoreError:
@@ -193,17 +200,17 @@ class Runner:
     async def advance(self, job: Job) -> None:
         """Drive the run of ``job``, if it may be driven. Never raises."""
         try:
-            async with self._heart.beating():
-                record = await self.store.runs.acquire(job, self.worker, self._ttl)
-                if record is None:
-                    await self._again(job)
-                    return
-                try:
-                    target = self._find(record.target)
-                except NotFound as error:
-                    await self._give_up(record, error)
-                    return
-                await self._drive(target, record, json.loads(record.input), self._deps)
+            await self._heart.beat()
+            record = await self.store.runs.acquire(job, self.worker, self._ttl)
+            if record is None:
+                await self._again(job)
+                return
+            try:
+                target = self._find(record.target)
+            except NotFound as error:
+                await self._give_up(record, error)
+                return
+            await self._drive(target, record, json.loads(record.input), self._deps)
         except (WeftError, asyncio.CancelledError):
             return  # it is on record, or somebody else's run now
 
@@ -218,7 +225,7 @@ class Runner:
             self.dispatcher.push(job)
 
     async def _serve(self) -> None:
-        async with self._heart.beating(), asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             group.create_task(self.dispatcher.work(self.advance))
             while True:
                 await self._reap()

@@ -206,6 +206,7 @@ class _Running:
             conversation=self._conversation,
             context=context,
             checkpoint=row,
+            hold=not checkpoint.frontier and len(self._path) == 1,
         )
 
     # The host of contexts

@@ -1,0 +1,57 @@
+"""Where runs outlive their process. ``open_store`` is the only door.
+
+>>> import asyncio
+>>> async def main() -> str:
+...     store = await open_store("sqlite://")
+...     await store.close()
+...     return store.url
+>>> asyncio.run(main())
+'sqlite://'
+"""
+
+import asyncio
+from typing import Protocol
+
+from weft.errors import UsageError
+from weft.storage.base import Store
+
+
+class OpenStore(Store, Protocol):
+    """A store that can be closed by whoever opened it."""
+
+    async def close(self) -> None:
+        """Write what is queued, and let go of the database."""
+        ...
+
+
+async def open_store(url: str = "sqlite://", *, migrate: bool = True) -> OpenStore:
+    """Open a store, and make its tables or bring them up to date unless ``migrate`` is false.
+
+    ``sqlite:///weft.db`` is a file beside you, ``sqlite:////var/weft.db`` one by its whole path, and
+    ``sqlite://`` memory that is gone with the store. ``?synchronous=NORMAL`` is faster and may lose the
+    last commits when the machine (not the process) dies. ``postgresql://user:password@host/database``
+    keeps its tables in the schema ``weft`` unless ``?schema=`` names another.
+
+    Raises:
+        UsageError: the URL is neither.
+        SchemaMismatch: the database belongs to a newer program, or to an older one and ``migrate`` is false.
+        StoreError: it cannot be opened.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return await asyncio.to_thread(_open_sqlite, url, migrate)
+    if scheme in ("postgresql", "postgres"):
+        from weft.storage.doors import open_postgres  # noqa: PLC0415
+
+        return await open_postgres(url, migrate=migrate)
+    raise UsageError(f"{url!r} is no address of a store: sqlite:///file.db or postgresql://host/database")
+
+
+def _open_sqlite(url: str, migrate: bool) -> OpenStore:
+    """In a thread, with the import of SQLAlchemy."""
+    from weft.storage.doors import open_sqlite  # noqa: PLC0415
+
+    return open_sqlite(url, migrate=migrate)
+
+
+__all__ = ["OpenStore", "Store", "open_store"]

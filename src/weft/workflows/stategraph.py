@@ -129,9 +129,9 @@ class StateGraph:
         nodes = [
             self._node(name, run, policy, tuple(joined.get(name, ()))) for name, (run, policy) in self._nodes.items()
         ]
-        for start in (*self._edges, *self._routes):
-            if start != START and start not in self._nodes:
-                raise GraphError(f"an edge begins at {start!r}; graph {self._name!r} has no such node")
+        for end in (*self._edges, *self._routes, *self._edges[START]):
+            if end not in (START, END) and end not in self._nodes:
+                raise GraphError(f"an edge names {end!r}; graph {self._name!r} has no such node")
         visible = tuple(self._channels)
         graph = Graph(
             name or self._name,

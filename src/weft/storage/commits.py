@@ -1,0 +1,214 @@
+"""What a commit is made of: seven kinds of rows, changes of the run, and the rules for both databases.
+
+SQLite runs one prepared statement over all rows of a kind; PostgreSQL gets each column of a kind as an
+array. What goes where, and what a commit that comes twice may do, is written here, once.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Insert,
+    Table,
+    Text,
+    case,
+    exists,
+    func,
+    literal_column,
+    null,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.type_api import TypeEngine
+
+from weft.errors import Conflict, Fenced, StoreError
+from weft.storage import tables as t
+from weft.storage.base import ENDED, RESTING, Commit
+from weft.storage.queries import greatest
+
+_pack = msgspec.msgpack.Encoder().encode
+
+NUMBER = BigInteger()
+_ZERO = literal_column("0", NUMBER)
+
+
+class Kind(Struct, frozen=True):
+    """One kind of rows: those below a ``parent`` (the number of a run or a thread), of an owner."""
+
+    name: str
+    table: Table
+    parent: str
+    columns: tuple[str, ...]
+    """What a row has, in order, beside its parent and owner. ``run_id`` stands for the run's number."""
+
+    def type(self, column: str) -> TypeEngine[Any]:
+        return Text() if column == "run_id" else self.table.c[column].type
+
+
+EVENTS = Kind("events", t.events, "run", ("seq", "at", "path", "body"))
+MESSAGES = Kind("messages", t.messages, "thread", ("seq", "run_id", "conversation", "at", "tokens", "body"))
+CONTEXTS = Kind("contexts", t.contexts, "thread", ("conversation", "body"))
+FINISHED = Kind("finished", t.finished, "thread", ("path", "step", "activation", "body"))
+CHECKPOINTS = Kind("checkpoints", t.checkpoints, "thread", ("path", "step", "version", "head", "ranges"))
+SLOTS = Kind("slots", t.slots, "thread", ("path", "channel", "step", "op", "body"))
+QUESTIONS = Kind(
+    *("questions", t.questions, "run"),
+    ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at"),
+)
+KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS)
+
+Parts = dict[str, list[tuple[Any, ...]]]
+"""Rows by the name of their kind."""
+
+
+def add_rows(parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[Any, ...], *, stale: bool) -> None:
+    """Lay out the commit: each row begins with what leads to its parent, ``thread`` or ``run``.
+
+    Of a ``stale`` commit (one that comes again, after others) nothing may replace what is newer.
+    """
+    if commit.events:
+        parts["events"] += [(*run, e.seq, e.at, e.path, e.body) for e in commit.events]
+    if commit.messages:
+        parts["messages"] += [
+            (*thread, m.seq, m.run_id, m.conversation, m.at or commit.at, m.tokens, m.body) for m in commit.messages
+        ]
+    if commit.contexts and not stale:
+        parts["contexts"] += [(*thread, c.conversation, c.body) for c in commit.contexts]
+    if commit.finished:
+        parts["finished"] += [(*thread, f.path, f.step, f.activation, f.body) for f in commit.finished]
+    for c in commit.checkpoints:
+        parts["checkpoints"].append((*thread, c.path, c.step, c.version, c.head, _pack(c.ranges)))
+        parts["slots"] += [(*thread, c.path, s.channel, c.step, s.op, s.body) for s in c.slots]
+    for q in commit.questions:
+        asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at)
+        parts["questions"].append((*run, q.id, q.path, *asked))
+
+
+def before(commit: Commit) -> int:
+    """The number that the run's last event must have reached for this commit to leave no gap."""
+    return commit.events[0].seq - 1 if commit.events else commit.seq
+
+
+def head(commit: Commit) -> int:
+    """The number of its last message; 0 where it has none."""
+    return max([message.seq for message in commit.messages]) if commit.messages else 0
+
+
+def addition(
+    kind: Kind,
+    parent: ColumnElement[Any],
+    owner: ColumnElement[Any],
+    value: Callable[[str], ColumnElement[Any]],
+    source: FromClause | None = None,
+) -> Insert:
+    """The statement that adds rows of a kind: one of parameters, or all of a ``source``."""
+    columns = {kind.parent: parent, "owner": owner} | {name: value(name) for name in kind.columns}
+    if kind is MESSAGES:
+        columns["run"] = select(t.runs.c.n).where(t.runs.c.id == columns.pop("run_id")).scalar_subquery()
+    if kind is QUESTIONS:
+        columns["workspace"] = select(t.owners.c.workspace).where(t.owners.c.n == owner).scalar_subquery()
+    statement = insert(kind.table).inline()
+    if source is None and kind is not FINISHED:
+        statement = statement.values(columns)
+    else:
+        rows = select(*[column.label(name) for name, column in columns.items()])
+        rows = rows if source is None else rows.select_from(source)
+        rows = rows.where(~_superseded(columns)) if kind is FINISHED else rows
+        statement = statement.from_select(list(columns), rows)
+    if kind is CONTEXTS:
+        keys = ["thread", "conversation"]
+        return statement.on_conflict_do_update(index_elements=keys, set_={"body": statement.excluded.body})
+    if kind is QUESTIONS:
+        closes = statement.excluded.status != literal_column("'open'")
+        still = kind.table.c.status == literal_column("'open'")
+        return statement.on_conflict_do_update(
+            index_elements=["run", "id"], set_={"status": statement.excluded.status}, where=closes & still
+        )
+    return statement.on_conflict_do_nothing()
+
+
+def _superseded(row: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    """The step of this finished activation is closed: a later checkpoint has it in it."""
+    c = t.checkpoints.c
+    return exists().where(c.thread == row["thread"], c.path == row["path"], c.step > row["step"])
+
+
+RUN_COLUMNS: dict[str, TypeEngine[Any]] = {
+    **{"run_id": Text(), "at_fence": NUMBER, "before": NUMBER, "to_seq": NUMBER, "to_time": t.runs.c.updated_at.type},
+    **{"progress": NUMBER, "head": NUMBER, "rests": NUMBER},
+}
+"""What a commit says of its run, always: which, under which fence, from and to which event, and when."""
+
+CHANGE_COLUMNS: dict[str, TypeEngine[Any]] = {
+    **{"to_status": Text(), "ended": NUMBER, "to_output": t.runs.c.output.type, "to_error": Text()},
+    **{"to_usage": t.runs.c.usage.type, "to_first": NUMBER, "forget": NUMBER},
+}
+"""What it says where the run itself changes."""
+
+
+def run_row(commit: Commit) -> tuple[Any, ...]:
+    """The values of ``RUN_COLUMNS``."""
+    run = commit.run
+    first, last = before(commit), head(commit)
+    rests = run is not None and run.status in RESTING
+    return commit.run_id, commit.fence, first, commit.seq, commit.at, bool(commit.checkpoints), last, rests
+
+
+def change_row(commit: Commit) -> tuple[Any, ...]:
+    """The values of ``CHANGE_COLUMNS``."""
+    run = commit.run
+    if run is None:
+        return None, 0, None, None, None, None, 0
+    ended = int(run.status in ENDED)
+    return run.status, ended, run.output, run.error, run.usage, run.first_message, int(run.forget_input)
+
+
+Value = Callable[[str], ColumnElement[Any]]
+
+
+def advanced(value: Value) -> dict[str, ColumnElement[Any]]:
+    """How a commit moves its run on."""
+    c = t.runs.c
+    return {
+        "seq": greatest(c.seq, value("to_seq")),
+        "updated_at": greatest(c.updated_at, value("to_time")),
+        "attempts": case((value("progress") > _ZERO, _ZERO), else_=c.attempts),
+    }
+
+
+def changed(value: Value) -> dict[str, ColumnElement[Any]]:
+    """How a commit changes its run beyond that. A run at rest has no owner."""
+    c = t.runs.c
+    return {
+        "status": func.coalesce(value("to_status"), c.status),
+        "worker": case((value("rests") > _ZERO, null()), else_=c.worker),
+        "output": func.coalesce(value("to_output"), c.output),
+        "error": func.coalesce(value("to_error"), c.error),
+        "usage": func.coalesce(value("to_usage"), c.usage),
+        "first_message": func.coalesce(value("to_first"), c.first_message),
+        "input": case((value("forget") > _ZERO, null()), else_=c.input),
+    }
+
+
+def touched(head: ColumnElement[Any], at: ColumnElement[Any], rests: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the thread's row is to be written: its time is kept to the second while a run goes on.
+
+    Two indexes hang on that time; to write them for each step would double what a step writes.
+    """
+    c = t.threads.c
+    return (head > c.head_seq) | (at > c.updated_at + literal_column("1.0")) | ((rests > _ZERO) & (at > c.updated_at))
+
+
+def refusal(commit: Commit, row: Sequence[Any] | None) -> StoreError:
+    """Why the commit was not written, given the run's (fence, seq) now."""
+    if row is None or row[0] != commit.fence:
+        return Fenced(f"run {commit.run_id!r} is not at fence {commit.fence} any more: another process owns it")
+    return Conflict(
+        f"run {commit.run_id!r} is at event {row[1]}, and this commit begins after {before(commit)}: "
+        "one between them was not written"
+    )

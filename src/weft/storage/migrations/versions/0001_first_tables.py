@@ -1,0 +1,195 @@
+"""The first tables."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _number() -> sa.Column[int]:
+    return sa.Column("n", NUMBER, sa.Identity(), nullable=False)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+def upgrade() -> None:
+    op.create_table(
+        "blobs",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("mime", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "sha256", name="blobs_pk"),
+    )
+    op.create_table(
+        "checkpoints",
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("step", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("ranges", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("thread", "path", "step", name="checkpoints_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "contexts",
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("conversation", sa.Text(), nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("thread", "conversation", name="contexts_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "events",
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "seq", name="events_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "finished",
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("step", NUMBER, nullable=False),
+        sa.Column("activation", sa.Text(), nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("thread", "path", "step", "activation", name="finished_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "messages",
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("run", NUMBER, nullable=True),
+        sa.Column("conversation", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("tokens", NUMBER, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("thread", "seq", name="messages_pk"),
+    )
+    op.create_index(
+        "messages_nested", "messages", ["thread", "conversation", "seq"], unique=False, **_where("conversation <> ''")
+    )
+    op.create_table(
+        "owners",
+        _number(),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="owners_pk"),
+        sa.UniqueConstraint("workspace", "user_id", name="owners_workspace_user_id_uq"),
+    )
+    op.create_table(
+        "questions",
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("schema", sa.LargeBinary(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("expires_at", sa.Double(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "id", name="questions_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "questions_open", "questions", ["workspace", "created_at"], unique=False, **_where("status = 'open'")
+    )
+    op.create_table(
+        "runs",
+        _number(),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("input", sa.LargeBinary(), nullable=True),
+        sa.Column("output", sa.LargeBinary(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("usage", sa.LargeBinary(), nullable=True),
+        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("first_message", NUMBER, nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("epoch", NUMBER, nullable=False),
+        sa.Column("fence", NUMBER, nullable=False),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("attempts", NUMBER, nullable=False),
+        sa.Column("priority", NUMBER, nullable=False),
+        sa.Column("wake_at", sa.Double(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="runs_pk"),
+        sa.UniqueConstraint("id", name="runs_id_uq"),
+    )
+    op.create_index(
+        "runs_key", "runs", ["workspace", "idempotency_key"], unique=True, **_where("idempotency_key IS NOT NULL")
+    )
+    op.create_index("runs_lease", "runs", ["thread"], unique=True, **_where("status = 'running'"))
+    op.create_index("runs_owner_ix", "runs", ["owner", "n"], unique=False)
+    op.create_index("runs_thread_ix", "runs", ["thread", "n"], unique=False)
+    op.create_index("runs_waiting", "runs", ["n"], unique=False, **_where("status IN ('queued', 'sleeping')"))
+    op.create_index("runs_workspace_ix", "runs", ["workspace", "n"], unique=False)
+    op.create_table(
+        "slots",
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("step", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("op", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("thread", "path", "channel", "step", name="slots_pk"),
+    )
+    op.create_table(
+        "threads",
+        _number(),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("head_seq", NUMBER, nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="threads_pk"),
+        sa.UniqueConstraint("id", name="threads_id_uq"),
+    )
+    op.create_index("threads_owner_updated_at_ix", "threads", ["owner", "updated_at"], unique=False)
+    op.create_index("threads_workspace_updated_at_ix", "threads", ["workspace", "updated_at"], unique=False)
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("beat", sa.Double(), nullable=False),
+        sa.Column("draining", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="workers_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "workspaces",
+        _number(),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="workspaces_pk"),
+        sa.UniqueConstraint("name", name="workspaces_name_uq"),
+    )

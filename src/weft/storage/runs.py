@@ -1,0 +1,294 @@
+"""Runs, workers and questions of a SQL store: the steps of each operation, for either database."""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from weft.errors import Conflict, NotFound, StoreError
+from weft.events import RunCancelled, encode
+from weft.storage import queries as q
+from weft.storage.base import Enqueue, EventRow, Job, Page, QuestionRow, RunRecord, Scope, Status, Tx
+from weft.storage.cursor import parse
+from weft.storage.database import Database
+from weft.storage.owners import owner_of
+from weft.storage.query import Row, Steps
+
+_RUN_FIELDS = RunRecord.__struct_fields__
+_QUESTION_FIELDS = QuestionRow.__struct_fields__
+
+
+class SqlRuns:
+    """``base.Runs`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None) -> RunRecord:
+        def jobs(made: tuple[RunRecord, bool]) -> Sequence[Job]:
+            run, new = made
+            if not new or enqueue is None:
+                return ()
+            return (
+                Job(run_id=run.id, epoch=0, workspace=run.workspace, priority=run.priority, not_before=run.wake_at),
+            )
+
+        while True:
+            try:
+                steps = partial(_create, record) if worker is None else partial(_create_for, worker, record)
+                return (await self._database.queue(steps, jobs, enqueue or _nobody))[0]
+            except _Raced:
+                continue
+            except Conflict:
+                if worker is None:
+                    raise
+                worker = None  # another run of the thread began at the same moment
+
+    async def get(self, scope: Scope, run_id: str) -> RunRecord:
+        def steps() -> Steps[RunRecord]:
+            rows = yield q.RUN, {"id": run_id, **_whose(scope)}
+            if not rows:
+                raise _no_run(run_id)
+            return _run(rows[0])
+
+        return await self._database.read(steps)
+
+    async def list(
+        self, scope: Scope, page: Page, *, thread_id: str | None = None, status: Status | None = None
+    ) -> Sequence[RunRecord]:
+        query = q.run_page(
+            user=scope.user is not None,
+            newest=page.newest,
+            cursor=page.cursor is not None,
+            thread=thread_id is not None,
+            status=status is not None,
+        )
+        values = {"limit": page.limit, "cursor": page.cursor, "thread": thread_id, "status": status, **_whose(scope)}
+
+        def steps() -> Steps[Sequence[RunRecord]]:
+            return [_run(row) for row in (yield query, values)]
+
+        return await self._database.read(steps)
+
+    async def acquire(self, job: Job, worker: str, ttl: float) -> RunRecord | None:
+        values = {"id": job.run_id, "epoch": job.epoch, "worker": worker, "ttl": ttl, "at": time.time()}
+
+        def steps() -> Steps[RunRecord | None]:
+            rows = yield q.ACQUIRE, values
+            return _run(rows[0]) if rows else None
+
+        try:
+            return await self._database.write(steps, lone=True)
+        except Conflict:  # another run of the thread began at the same moment
+            return None
+
+    async def requeue(self, run_id: str, fence: int | None, enqueue: Enqueue, *, wake_at: float | None = None) -> bool:
+        query = q.RESUME if fence is None else q.HAND_BACK
+
+        def steps() -> Steps[Sequence[Job]]:
+            return [_job(row) for row in (yield query, {"id": run_id, "fence": fence, "wake_at": wake_at})]
+
+        return bool(await self._database.queue(steps, _same, enqueue))
+
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None) -> RunRecord | None:
+        at = time.time()
+        body = encode(RunCancelled(reason=reason))
+        error = "cancelled" if reason is None else f"cancelled: {reason}"
+
+        def steps() -> Steps[RunRecord | None]:
+            rows = yield q.CANCEL, {"id": run_id, "error": error, "at": at, **_whose(scope)}
+            if not rows:
+                if not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
+                    raise _no_run(run_id)
+                return None
+            n, owner, *row = rows[0]
+            run, path = _run(row), msgspec.json.encode([row[2]]).decode()
+            yield q.ADD_EVENT, {"run": n, "seq": run.seq, "owner": owner, "at": at, "path": path, "body": body}
+            yield q.WITHDRAW, {"run": n}
+            return run
+
+        return await self._database.write(steps)
+
+    async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventRow]:
+        def steps() -> Steps[Sequence[EventRow]]:
+            rows = yield q.EVENTS, {"id": run_id, "after": after, "limit": limit, **_whose(scope)}
+            if not rows and not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
+                raise _no_run(run_id)
+            return [EventRow(seq=seq, at=at, path=path, body=body) for seq, at, path, body in rows]
+
+        return await self._database.read(steps)
+
+    async def waiting(self, limit: int = 1000) -> Sequence[Job]:
+        def steps() -> Steps[Sequence[Job]]:
+            return [_job(row) for row in (yield q.WAITING, {"limit": limit})]
+
+        return await self._database.read(steps)
+
+
+class SqlWorkers:
+    """``base.Workers`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def beat(self, worker: str, *, draining: bool = False) -> None:
+        def steps() -> Steps[None]:
+            yield q.BEAT, {"id": worker, "draining": int(draining)}
+
+        await self._database.write(steps, lone=True)
+
+    async def gone(self, worker: str) -> None:
+        def steps() -> Steps[None]:
+            yield q.GONE, {"id": worker}
+
+        await self._database.write(steps, lone=True)
+
+    async def all(self) -> Sequence[str]:
+        def steps() -> Steps[Sequence[str]]:
+            return [row[0] for row in (yield q.WORKERS, {})]
+
+        return await self._database.read(steps)
+
+    async def lost(self, worker: str, fences: Mapping[str, int]) -> Sequence[str]:
+        def steps() -> Steps[Sequence[str]]:
+            ours = {row[0]: row[1] for row in (yield q.DRIVEN, {"worker": worker})}
+            return [run_id for run_id, fence in fences.items() if ours.get(run_id) != fence]
+
+        return await self._database.read(steps)
+
+    async def reap(self, ttl: float, enqueue: Enqueue) -> int:
+        def steps() -> Steps[Sequence[Job]]:
+            rows = yield q.REAP, {"ttl": ttl}
+            yield q.FORGET_WORKERS, {"ttl": ttl}
+            return [_job(row) for row in rows]
+
+        return len(await self._database.queue(steps, _same, enqueue))
+
+
+class SqlQuestions:
+    """``base.Questions`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, scope: Scope, page: Page, *, run_id: str | None = None) -> Sequence[QuestionRow]:
+        query = q.question_page(
+            user=scope.user is not None, newest=page.newest, cursor=page.cursor is not None, run=run_id is not None
+        )
+        values: dict[str, Any] = {"limit": page.limit, "run": run_id, **_whose(scope)}
+        if page.cursor is not None:
+            at, rest = parse(page.cursor)
+            values["at"], (values["after_run"], _, values["after_id"]) = at, rest.partition(":")
+
+        def steps() -> Steps[Sequence[QuestionRow]]:
+            return [QuestionRow(**dict(zip(_QUESTION_FIELDS, row, strict=True))) for row in (yield query, values)]
+
+        return await self._database.read(steps)
+
+    async def answer(self, scope: Scope, run_id: str, question_id: str, answer: bytes) -> bool:
+        def steps() -> Steps[bool]:
+            rows = yield q.QUESTION, {"run": run_id, "id": question_id, **_whose(scope)}
+            if not rows:
+                raise NotFound(f"run {run_id!r} asks no question {question_id!r}")
+            if (yield q.ANSWER, {"n": rows[0][0], "id": question_id, "answer": answer}):
+                return True
+            rows = yield q.QUESTION, {"run": run_id, "id": question_id, **_whose(scope)}
+            if rows and rows[0][1] == "answered" and rows[0][2] != answer:
+                raise Conflict(f"question {question_id!r} of run {run_id!r} has another answer already")
+            return False
+
+        return await self._database.write(steps)
+
+    async def answers(self, run_id: str) -> dict[str, bytes]:
+        def steps() -> Steps[dict[str, bytes]]:
+            return dict((yield q.ANSWERS, {"run": run_id}))
+
+        return await self._database.read(steps)
+
+
+class _Raced(StoreError):
+    """The same run was made by somebody else at this very moment: look again."""
+
+
+def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+    """The run, and whether it is new."""
+    n, owner = yield from owner_of(record.workspace, record.user_id)
+    digest = None if record.idempotency_key is None else _digest(record)
+    if digest is not None:
+        rows = yield q.RUN_BY_KEY, {"n": n, "key": record.idempotency_key}
+        if rows and rows[0][0] != digest:
+            raise Conflict(f"key {record.idempotency_key!r} was used for another thread, target or input")
+        if rows:
+            return _run(rows[0][1:]), False
+    at = record.created_at or time.time()
+    thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "at": at}
+    rows = yield q.USE_THREAD, thread
+    if not rows:
+        raise NotFound(f"no thread {record.thread_id!r}")
+    values = {
+        **{"id": record.id, "thread": rows[0][0], "n": n, "owner": owner, "target": record.target},
+        **{
+            "status": "queued" if record.wake_at is None else "sleeping",
+            "input": None if record.input == b"null" else record.input,
+        },
+        **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
+        **{"wake_at": record.wake_at, "at": at},
+    }
+    new = yield q.ADD_RUN, values
+    rows = yield q.RUN_BY_ID, {"id": record.id, "n": n}
+    if new:
+        return _run(rows[0]), True
+    if not rows:
+        if record.idempotency_key is None:
+            raise Conflict(f"there is a run {record.id!r} already")
+        raise _Raced(record.id)
+    found = _run(rows[0])
+    if (found.thread_id, found.target, found.user_id) != (record.thread_id, record.target, record.user_id):
+        raise Conflict(f"there is another run {record.id!r} already")
+    return found, False
+
+
+def _create_for(worker: str, record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+    """The run, acquired at once if its thread is free."""
+    run, new = yield from _create(record)
+    if new and run.status == "queued":
+        values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
+        if rows := (yield q.ACQUIRE, values):
+            run = _run(rows[0])
+    return run, new
+
+
+async def _nobody(tx: Tx, job: Job) -> None:
+    """There is no queue to tell."""
+
+
+def _digest(record: RunRecord) -> bytes:
+    """Of what was asked for: the input itself may be gone when the same request comes again."""
+    return sha256(msgspec.json.encode([record.thread_id, record.target, record.input])).digest()[:12]
+
+
+def _run(row: Row) -> RunRecord:
+    values = dict(zip(_RUN_FIELDS, row, strict=True))
+    if values["input"] is None:
+        values["input"] = b"null"
+    return RunRecord(**values)
+
+
+def _job(row: Row) -> Job:
+    run_id, epoch, workspace, priority, not_before = row
+    return Job(run_id=run_id, epoch=epoch, workspace=workspace, priority=priority, not_before=not_before)
+
+
+def _same(jobs: Sequence[Job]) -> Sequence[Job]:
+    return jobs
+
+
+def _whose(scope: Scope) -> dict[str, str | None]:
+    return {"workspace": scope.workspace, "user": scope.user}
+
+
+def _no_run(run_id: str) -> NotFound:
+    return NotFound(f"no run {run_id!r}")

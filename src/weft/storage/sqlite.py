@@ -1,0 +1,150 @@
+"""SQLite as a database of the store: a file that several processes may share, or memory."""
+
+import asyncio
+import os
+import sqlite3
+import warnings
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from weft.errors import UsageError
+from weft.storage.base import Commit, Enqueue, Job
+from weft.storage.database import MemoryTx
+from weft.storage.query import Operation, Rows
+from weft.storage.sqlite_errors import translated
+from weft.storage.writer import Readers, Writer
+
+T = TypeVar("T")
+_SYNCHRONOUS = ("FULL", "NORMAL", "EXTRA", "OFF")
+_SAFE_TO_SHARE = (3, 51, 3)
+"""Before this version, two processes that reset the write-ahead log at the same moment may damage the file."""
+_PATIENCE = 5_000
+"""Milliseconds to wait for a lock of another process."""
+
+
+class SqliteUrl:
+    """``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``sqlite://`` (memory); ``?synchronous=NORMAL``.
+
+    >>> SqliteUrl("sqlite:///weft.db?synchronous=normal").path, SqliteUrl("sqlite://").path
+    (PosixPath('weft.db'), None)
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises: UsageError."""
+        parts = urlsplit(url)
+        options = {name.lower(): values[-1] for name, values in parse_qs(parts.query).items()}
+        self.url = url
+        self.synchronous = options.pop("synchronous", "FULL").upper()
+        path = unquote(parts.path)[1:]
+        self.path = Path(path) if path not in ("", ":memory:") else None
+        if parts.scheme != "sqlite" or parts.netloc or options or self.synchronous not in _SYNCHRONOUS:
+            raise UsageError(f"{url!r} is no SQLite URL: sqlite:///file.db?synchronous=FULL|NORMAL, or sqlite://")
+
+    def connect(self, *, readonly: bool = False) -> sqlite3.Connection:
+        """A connection that may be used from any one thread at a time."""
+        connection = sqlite3.connect(
+            self.path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        connection.execute(f"PRAGMA busy_timeout={_PATIENCE}")
+        if self.path is not None:
+            connection.execute("PRAGMA journal_mode=WAL")
+        for pragma in (f"synchronous={self.synchronous}", "temp_store=MEMORY", "cache_size=-16384"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+        if readonly:
+            connection.execute("PRAGMA query_only=ON")
+        return connection
+
+
+class Sqlite:
+    """A ``Database``: one thread that writes, two that read."""
+
+    def __init__(self, url: SqliteUrl, connection: sqlite3.Connection | None = None) -> None:
+        """With a ``connection`` that has the tables: memory's only one.
+
+        Raises:
+            StoreError: the file cannot be opened.
+        """
+        self.url = url.url
+        try:
+            self._writer = Writer(url.connect if connection is None else lambda: connection)
+            self._readers = None if url.path is None else Readers(lambda: url.connect(readonly=True))
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        if url.path is not None:
+            _warn_if_shared(url.path)
+
+    async def read(self, operation: Operation[T]) -> T:
+        return await (self._readers or self._writer).submit(_steps(operation))
+
+    async def write(self, operation: Operation[T], *, lone: bool = False) -> T:
+        return await self._writer.submit(_steps(operation))
+
+    async def queue(self, operation: Operation[T], jobs: Callable[[T], Sequence[Job]], enqueue: Enqueue) -> T:
+        result: T = await self._writer.submit(_steps(operation))
+        tx = MemoryTx()
+        for job in jobs(result):
+            await enqueue(tx, job)
+        tx.committed()
+        return result
+
+    def commit(self, commit: Commit) -> Awaitable[None]:
+        return self._writer.submit(commit)
+
+    def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
+        """SQLite has no bell."""
+        return lambda: None
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        if self._readers is not None:
+            self._readers.close()
+        self._writer.close()
+
+
+def _steps(operation: Operation[T]) -> Callable[[sqlite3.Connection], T]:
+    """The operation as a function of a connection."""
+
+    def run(connection: sqlite3.Connection) -> T:
+        execute = connection.execute
+        steps = operation()
+        rows: Rows = ()
+        try:
+            query, values = next(steps)
+            while True:
+                rows = execute(query.sql("sqlite"), query.arguments("sqlite", values)).fetchall()
+                query, values = steps.send(rows)
+        except StopIteration as stop:
+            result: Any = stop.value
+            return result
+
+    return run
+
+
+def _warn_if_shared(path: Path) -> None:
+    if sqlite3.sqlite_version_info < _SAFE_TO_SHARE and _others(path):
+        warnings.warn(
+            f"another process has {path} open, and SQLite {sqlite3.sqlite_version} may damage a file that several "
+            "processes write: use SQLite 3.51.3 or newer, or PostgreSQL",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _others(path: Path) -> bool:
+    """Whether another process holds the file's lock; always False where the system has no ``/proc/locks``.
+
+    To ask ``fcntl`` would mean to open the file, and closing it would drop SQLite's own locks.
+    """
+    try:
+        inode = os.stat(f"{path}-shm").st_ino
+        with open("/proc/locks") as locks:
+            lines = [line.split() for line in locks]
+    except OSError:
+        return False
+    found = [(line[-4], line[-3]) for line in lines if len(line) >= 8 and "POSIX" in line]
+    return any(pid != str(os.getpid()) and place.rsplit(":", 1)[-1] == str(inode) for pid, place in found)

@@ -1,0 +1,35 @@
+"""The store on a SQL database: the parts of the port, all on one ``Database``."""
+
+from asyncio import Future
+from collections.abc import Callable
+
+from weft.storage.base import Commit
+from weft.storage.database import Database
+from weft.storage.runs import SqlQuestions, SqlRuns, SqlWorkers
+from weft.storage.threads import SqlBlobs, SqlThreads
+
+
+class SqlStore:
+    """``base.Store`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.runs = SqlRuns(database)
+        self.threads = SqlThreads(database)
+        self.questions = SqlQuestions(database)
+        self.workers = SqlWorkers(database)
+        self.blobs = SqlBlobs(database)
+
+    @property
+    def url(self) -> str:
+        return self._database.url
+
+    def commit(self, commit: Commit) -> "Future[None]":
+        return self._database.commit(commit)
+
+    def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
+        return self._database.listen(ring)
+
+    async def close(self) -> None:
+        """Write what is queued, and let go of the database."""
+        await self._database.close()

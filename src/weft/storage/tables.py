@@ -1,0 +1,245 @@
+"""The tables, once for both databases: what is kept where, and in how few bytes.
+
+Threads, runs, owners and workspaces have a number (``n``) beside their id, and the rows below them
+carry that number: an id of 25 characters in each message, event and slot would be a third of the file.
+Every row with a user's data says whose it is: ``owner`` is the number of a (workspace, user) pair.
+
+On SQLite the tables of small rows are clustered by their key (``WITHOUT ROWID``: one tree, no second
+index). Bodies of messages and slots may well exceed a kilobyte, where a clustered row would spill to
+a page of its own, so these two are ordinary tables.
+
+There are no foreign keys: each row is written in the transaction that has just read its parent, and the
+check would cost a lookup for every event.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+    }
+)
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _number() -> Column[int]:
+    """The number of a row: on SQLite its rowid."""
+    return Column("n", Number, Identity(), primary_key=True)
+
+
+def _column(name: str, type: type[Text | Double | LargeBinary | SmallInteger] | None = None) -> Column[object]:
+    return Column(name, type or Number, nullable=False)
+
+
+def _clustered(name: str, *items: SchemaItem, key: tuple[str, ...]) -> Table:
+    return Table(name, metadata, *items, PrimaryKeyConstraint(*key), sqlite_with_rowid=False)
+
+
+workspaces = Table("workspaces", metadata, _number(), _column("name", Text), UniqueConstraint("name"))
+
+owners = Table(
+    "owners",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("user_id", Text),
+    UniqueConstraint("workspace", "user_id"),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    _number(),
+    _column("id", Text),
+    _column("workspace"),
+    _column("owner"),
+    _column("title", Text),
+    _column("target", Text),
+    _column("head_seq"),
+    _column("created_at", Double),
+    _column("updated_at", Double),
+    UniqueConstraint("id"),
+    Index(None, "owner", "updated_at"),
+    Index(None, "workspace", "updated_at"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _number(),
+    _column("id", Text),
+    _column("thread"),
+    _column("workspace"),
+    _column("owner"),
+    _column("target", Text),
+    _column("status", Text),
+    Column("input", LargeBinary),
+    Column("output", LargeBinary),
+    Column("error", Text),
+    Column("usage", LargeBinary),
+    _column("seq"),
+    _column("first_message"),
+    Column("idempotency_key", Text),
+    Column("digest", LargeBinary),
+    _column("epoch"),
+    _column("fence"),
+    Column("worker", Text),
+    _column("attempts"),
+    _column("priority"),
+    Column("wake_at", Double),
+    _column("created_at", Double),
+    _column("updated_at", Double),
+    UniqueConstraint("id"),
+    Index("runs_thread_ix", "thread", "n"),
+    Index("runs_owner_ix", "owner", "n"),
+    Index("runs_workspace_ix", "workspace", "n"),
+)
+"""``input`` is NULL for ``null``. ``digest`` tells whether an idempotency key comes with the same request again."""
+
+for _name, _columns, _unique, _where in (
+    ("runs_lease", ("thread",), True, "status = 'running'"),
+    ("runs_waiting", ("n",), False, "status IN ('queued', 'sleeping')"),
+    ("runs_key", ("workspace", "idempotency_key"), True, "idempotency_key IS NOT NULL"),
+):
+    Index(
+        _name,
+        *(runs.c[column] for column in _columns),
+        unique=_unique,
+        sqlite_where=text(_where),
+        postgresql_where=text(_where),
+    )
+"""``runs_lease`` is the lease of a thread: at most one of its runs is running."""
+
+messages = Table(
+    "messages",
+    metadata,
+    _column("thread"),
+    _column("seq"),
+    _column("owner"),
+    Column("run", Number),
+    _column("conversation", Text),
+    _column("at", Double),
+    _column("tokens"),
+    _column("body", LargeBinary),
+    PrimaryKeyConstraint("thread", "seq"),
+    Index(
+        "messages_nested",
+        "thread",
+        "conversation",
+        "seq",
+        sqlite_where=text("conversation <> ''"),
+        postgresql_where=text("conversation <> ''"),
+    ),
+)
+
+contexts = _clustered(
+    "contexts",
+    _column("thread"),
+    _column("conversation", Text),
+    _column("owner"),
+    _column("body", LargeBinary),
+    key=("thread", "conversation"),
+)
+
+events = _clustered(
+    "events",
+    _column("run"),
+    _column("seq"),
+    _column("owner"),
+    _column("at", Double),
+    _column("path", Text),
+    _column("body", LargeBinary),
+    key=("run", "seq"),
+)
+
+checkpoints = _clustered(
+    "checkpoints",
+    _column("thread"),
+    _column("path", Text),
+    _column("step"),
+    _column("owner"),
+    _column("version", Text),
+    _column("head", LargeBinary),
+    _column("ranges", LargeBinary),
+    key=("thread", "path", "step"),
+)
+
+slots = Table(
+    "slots",
+    metadata,
+    _column("thread"),
+    _column("path", Text),
+    _column("channel", Text),
+    _column("step"),
+    _column("owner"),
+    _column("op", Text),
+    _column("body", LargeBinary),
+    PrimaryKeyConstraint("thread", "path", "channel", "step"),
+)
+
+finished = _clustered(
+    "finished",
+    _column("thread"),
+    _column("path", Text),
+    _column("step"),
+    _column("activation", Text),
+    _column("owner"),
+    _column("body", LargeBinary),
+    key=("thread", "path", "step", "activation"),
+)
+
+questions = _clustered(
+    "questions",
+    _column("run"),
+    _column("id", Text),
+    _column("workspace"),
+    _column("owner"),
+    _column("path", Text),
+    _column("status", Text),
+    _column("payload", LargeBinary),
+    Column("schema", LargeBinary),
+    Column("answer", LargeBinary),
+    Column("expires_at", Double),
+    _column("created_at", Double),
+    Index(
+        "questions_open",
+        "workspace",
+        "created_at",
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+    key=("run", "id"),
+)
+
+workers = _clustered("workers", _column("id", Text), _column("beat", Double), _column("draining"), key=("id",))
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _column("workspace"),
+    _column("sha256", LargeBinary),
+    _column("owner"),
+    _column("mime", Text),
+    _column("body", LargeBinary),
+    _column("created_at", Double),
+    PrimaryKeyConstraint("workspace", "sha256"),
+)
