@@ -79,7 +79,7 @@ export const en = {
   context: {
     title: "What the model sees", lead: "The context of the next call, by where it comes from.", tokens: (n: string) => `${n} tokens`, startsAt: (n: number) => `Begins at message ${n}`, summary: "Summary of what came before",
     empty: "Nothing yet: the context is built when the first run starts.", goTo: (n: number) => `Go to message ${n}`, sources: "By source",
-    source: { instructions: "Instructions", tools: "Tools", summary: "Summary", message: "Messages", messages: "Messages", memory: "Memory", time: "Time", output: "Output schema" } as Record<string, string>,
+    source: { instructions: "Instructions", tools: "Tools", summary: "Summary", message: "Messages", messages: "Messages", memory: "Memory", thread: "Messages", repaired: "Repaired" } as Record<string, string>,
   },
   runs: {
     title: "Runs", lead: "Each move of a thread, from an input to rest.", empty: "No runs yet", emptyDetail: "Start a chat, or POST to /api/v1/runs.", emptyFilter: "No run has this status", filter: "Status", all: "All", target: "Target", run: "Run",

@@ -8,11 +8,11 @@ export interface Loaded {
   /** The number of the newest message. */
   head: number;
   rows: ReadonlyMap<number, StoredMessage>;
-  /** Pages that are complete: page `n` has the numbers `n * PAGE + 1` to `(n + 1) * PAGE`. */
-  pages: ReadonlySet<number>;
+  /** By page, up to which number it was asked for; page `n` has the numbers `n * PAGE + 1` to `(n + 1) * PAGE`. */
+  asked: ReadonlyMap<number, number>;
 }
 
-export const nothing: Loaded = { head: 0, rows: new Map(), pages: new Set() };
+export const nothing: Loaded = { head: 0, rows: new Map(), asked: new Map() };
 
 export const pageOf = (seq: number): number => Math.floor((seq - 1) / PAGE);
 
@@ -32,18 +32,17 @@ export function add(loaded: Loaded, items: readonly StoredMessage[], head = 0): 
   return { ...loaded, head: top, rows };
 }
 
-/** Marks a page as asked and answered: numbers in it without a row belong to a nested conversation, or are gone. */
-export function complete(loaded: Loaded, page: number): Loaded {
-  return { ...loaded, pages: new Set(loaded.pages).add(page) };
+/** Marks a page as answered up to a number: those without a row belong to a nested conversation, or are gone. */
+export function answered(loaded: Loaded, page: number, upTo: number): Loaded {
+  return { ...loaded, asked: new Map(loaded.asked).set(page, Math.max(upTo, loaded.asked.get(page) ?? 0)) };
 }
 
 /** The pages that are needed to show the messages `from` to `to` and are not there yet. */
 export function missing(loaded: Loaded, from: number, to: number): number[] {
   const out: number[] = [];
   for (let page = pageOf(Math.max(1, from)); page <= pageOf(Math.min(loaded.head, to)); page++) {
-    if (loaded.pages.has(page)) continue;
-    const first = page * PAGE + 1;
-    const last = Math.min(loaded.head, (page + 1) * PAGE);
+    const first = Math.max(from, page * PAGE + 1, (loaded.asked.get(page) ?? 0) + 1);
+    const last = Math.min(to, loaded.head, (page + 1) * PAGE);
     for (let seq = first; seq <= last; seq++) {
       if (!loaded.rows.has(seq)) {
         out.push(page);
@@ -56,7 +55,7 @@ export function missing(loaded: Loaded, from: number, to: number): number[] {
 
 /** Loaded and not there: nothing to show under this number. */
 export function isAbsent(loaded: Loaded, seq: number): boolean {
-  return !loaded.rows.has(seq) && loaded.pages.has(pageOf(seq));
+  return !loaded.rows.has(seq) && seq <= (loaded.asked.get(pageOf(seq)) ?? 0);
 }
 
 /** The result of a call made in message `seq`: it stands in one of the tool messages right after it. */

@@ -40,7 +40,7 @@ export function useConversation(threadId: string): Conversation {
   const busy = sending || (status !== null && !isEnded(status));
 
   useTakeUp(live, run, messages.take);
-  useRefreshAtRest(status, threadId);
+  useRefreshAtRest(status, threadId, messages.refresh);
 
   useEffect(() => {
     if (status === null || isEnded(status)) setStopping(false);
@@ -104,23 +104,25 @@ function useTakeUp(live: LiveRun | null, run: Run | null, take: Messages["take"]
   useEffect(() => {
     if (!added) return;
     if (done.current.runId !== runId) done.current = { runId, upTo: 0 };
-    const fresh = added.slice(done.current.upTo).filter((item) => item.path.length <= 2);
+    // A longer path is a nested conversation of its own.
+    const fresh = added.slice(done.current.upTo).filter((item) => item.path.length <= 1);
     done.current.upTo = added.length;
     if (fresh.length > 0) take(fresh.map(({ seq, at, message }) => ({ seq, at, message, run_id: runId })));
   }, [added, runId, take]);
 }
 
-function useRefreshAtRest(status: Status | null, threadId: string): void {
+function useRefreshAtRest(status: Status | null, threadId: string, refresh: Messages["refresh"]): void {
   const client = useQueryClient();
   const before = useRef(status);
   useEffect(() => {
     const moved = before.current !== null && before.current !== status;
     before.current = status;
     if (!moved) return;
+    if (status !== null && isEnded(status)) void refresh().catch(() => undefined);
     void client.invalidateQueries({ queryKey: ["threads"] });
     void client.invalidateQueries({ queryKey: ["thread", threadId] });
     void client.invalidateQueries({ queryKey: ["runs"] });
-  }, [status, client, threadId]);
+  }, [status, client, threadId, refresh]);
 }
 
 /** The input of a run that has not become a message yet. */

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { api, ApiError } from "~/api/client";
 import type { StoredMessage } from "~/api/types";
-import { add, complete, type Loaded, missing, nothing, pageOf, PAGE, rangeOf } from "./pages";
+import { add, answered, type Loaded, missing, nothing, pageOf, PAGE, rangeOf } from "./pages";
 
 export interface Messages {
   loaded: Loaded;
@@ -14,6 +14,8 @@ export interface Messages {
   take: (items: readonly StoredMessage[]) => void;
   /** Loads all that is missing; gives everything. */
   all: (progress: (done: number, of: number) => void, signal: AbortSignal) => Promise<Loaded>;
+  /** Looks for messages that came without a run of ours. */
+  refresh: () => Promise<void>;
   retry: () => void;
 }
 
@@ -53,11 +55,8 @@ export function useMessages(threadId: string): Messages {
         .messages(threadId, { ...rangeOf(page), limit: PAGE })
         .then(({ items }) => {
           asked.current.delete(page);
-          change((loaded) => {
-            const next = add(loaded, items);
-            // The page at the end still grows: it is complete only up to what was there when we asked.
-            return pageOf(known + 1) > page || items.length === PAGE ? complete(next, page) : next;
-          });
+          // The page at the end still grows: the answer holds up to what was there when we asked.
+          change((loaded) => answered(add(loaded, items), page, Math.min(known, (page + 1) * PAGE)));
         })
         .catch(() => {
           setTimeout(() => asked.current.delete(page), 1500); // a row that is looked at asks again
@@ -96,6 +95,11 @@ export function useMessages(threadId: string): Messages {
     [fetchPage],
   );
 
+  const refresh = useCallback(async () => {
+    const { items } = await api.messages(threadId, { newest: true, limit: PAGE });
+    take(items);
+  }, [threadId, take]);
+
   const retry = useCallback(() => setAttempt((n) => n + 1), []);
-  return { ...state, want, take, all, retry };
+  return { ...state, want, take, all, refresh, retry };
 }

@@ -90,7 +90,7 @@ function RunRow({ run, title }: { run: Run; title: string | undefined }) {
       <span role="cell" className="min-w-0 max-md:col-start-1 max-md:row-start-1">
         <Link to="/runs/$run" params={{ run: run.id }} className="flex items-baseline gap-2.5 after:absolute after:inset-0">
           <span className="font-medium">{run.target}</span>
-          <span className={cx("truncate", run.error ? "text-xs text-bad" : title ? "text-ink-2" : "font-mono text-xs text-ink-3")}>{run.error ?? title ?? run.id}</span>
+          <span className={cx("truncate", run.error ? "text-xs text-bad" : title ? "text-ink-2" : "font-mono text-xs text-ink-3")}>{run.error ?? (title || run.id)}</span>
         </Link>
       </span>
       <span role="cell" className="tnum text-right text-sm text-ink-2 max-md:hidden">{duration(took)}</span>
