@@ -47,7 +47,19 @@ def _by_uv() -> bool:
     if uv is None:
         return False
     made = run(uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, VENV, check=False)
-    install = (uv, "pip", "install", "--quiet", "--python", PYTHON, "--editable", ".", "--group", "dev")
+    install = (
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--python",
+        PYTHON,
+        "--editable",
+        ".",
+        "--group",
+        "dev",
+    )
     return made and run(*install, check=False)
 
 

@@ -88,3 +88,25 @@ async def serve(*replies: Reply) -> AsyncIterator[Loopback]:
         yield loopback
     finally:
         await runner.cleanup()
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None, **extra: Any) -> dict[str, Any]:
+    """One event of OpenAI's chat stream."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "served",
+        "choices": [choice],
+    } | extra
+
+
+def chat(
+    *deltas: dict[str, Any], finish: str | None = "stop", usage: dict[str, Any] | None = None, **options: Any
+) -> Reply:
+    """A whole chat stream: the deltas, the end, and the count."""
+    counted = usage or {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    events = [chunk(delta) for delta in deltas]
+    ending = [chunk({}, finish), chunk({}, choices=[], usage=counted)] if finish else []
+    return stream(*events, *ending, **options)

@@ -64,9 +64,9 @@ class Agent(Runnable[Any, Out], Generic[Out]):
 
     def resolve_model(self) -> Model:
         """The model that answers for this agent."""
-        from weft.models.choose import resolve  # noqa: PLC0415  # a door to heavy rooms
+        from weft.models.choose import at_hand, resolve  # noqa: PLC0415  # a door to heavy rooms
 
-        return resolve(self.model, base_url=self.base_url)
+        return at_hand()[0] if self.model is None else resolve(self.model, base_url=self.base_url)
 
     def _compile(self) -> Graph:
         from weft.agents.loop import Loop  # noqa: PLC0415  # only agents that run need it

@@ -4,9 +4,11 @@ Nothing here imports LiteLLM: a model is chosen before the first call, not by it
 """
 
 import json
+import os
 import urllib.request
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,13 @@ def choose(
     if probe and (found := _local(servers, timeout)) is not None:
         return found
     return Demo(), "no key and no model were given: this is the demo model"
+
+
+@cache
+def at_hand() -> tuple[Model, str]:
+    """The model for all who named none, and why: ``WEFT_MODEL``, then the ladder. Decided once in a process."""
+    known = {**read_dotenv(".env"), **os.environ}
+    return choose(known.get("WEFT_MODEL"), env=known, probe=True)
 
 
 def resolve(model: str | Model, *, base_url: str | None = None, api_key: str | Secret | None = None) -> Model:

@@ -41,9 +41,19 @@ _NAMES: tuple[tuple[str, type[ModelError]], ...] = (
     ("BadGatewayError", ModelUnavailable),
     ("APIConnectionError", ModelUnavailable),
 )
+_BY_STATUS: dict[int, type[ModelError]] = {
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
+    408: ModelUnavailable,
+    429: RateLimited,
+    **dict.fromkeys((500, 502, 503, 504, 529), ModelUnavailable),
+}
 _BUGS = (AttributeError, TypeError, KeyError, IndexError, ImportError, NameError)
 _MISREAD = re.compile(r"provider returned 'choices'|invalid response object|unable to (parse|get json)", re.IGNORECASE)
-_UNPAID = re.compile(r"insufficient_quota|insufficient[_ ](balance|credits)|billing|payment required", re.IGNORECASE)
+_UNPAID = re.compile(r"insufficient[_ ](quota|balance|credits)|payment required", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"content_policy_violation|content[_ ]filter|content management policy|safety system", re.IGNORECASE
+)
 _NAMED = re.compile(r"^\s*(litellm\.)?[A-Za-z_]*(Error|Exception|Timeout)\b( [A-Z]\w*Error)?\s*[:-]+\s*")
 
 
@@ -53,17 +63,20 @@ def translated(error: BaseException, model: str, *, secret: str | None = None) -
     said = _words(error)
     if secret and len(secret) > 3:
         said = said.replace(secret, "***")
-    kind, hint = _kind(error, str(error))
+    kind, hint = _kind(error)
     wait = _retry_after(error)
     ending = "" if said.endswith((".", "!", "?")) else "."
     return kind(" ".join([f"{model}: {said}{ending}", *([f"Retry after {wait} s."] if wait else []), hint]).strip())
 
 
-def _kind(error: BaseException, said: str) -> tuple[type[ModelError], str]:
+def _kind(error: BaseException) -> tuple[type[ModelError], str]:
     names = [each.__name__ for each in type(error).__mro__]
-    kind = next((ours for name, ours in _NAMES if name in names), ModelError)
+    said = f"{error} {getattr(error, 'body', None) or ''} {getattr(error, 'code', None) or ''}"
+    kind = next((ours for name, ours in _NAMES if name in names), _BY_STATUS.get(_status(error), ModelError))
     if kind is RateLimited and _UNPAID.search(said):
         return ModelError, "Check the plan and the balance of the provider's account."
+    if kind is ModelError and _REFUSED.search(said):
+        kind = ContentFiltered
     if kind is ModelUnavailable and _MISREAD.search(said):
         return (
             ModelError,
@@ -76,6 +89,11 @@ def _kind(error: BaseException, said: str) -> tuple[type[ModelError], str]:
     if "LLM Provider NOT provided" in said:
         return ModelError, "Write the model as 'provider/model', or give base_url for an OpenAI-compatible server."
     return kind, _HINTS.get(kind, "")
+
+
+def _status(error: BaseException) -> int:
+    status: Any = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else 0
 
 
 def _is_bug(error: BaseException) -> bool:

@@ -10,7 +10,8 @@ import importlib.metadata
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -94,6 +95,8 @@ class LiteLLM:
                 while (chunk := await self._next(reply, deadline)) is not None:
                     for piece in reading.chunk(chunk):
                         yield piece
+                for piece in reading.assembly.late():
+                    yield piece
                 yield reading.end(reply)
             else:
                 for piece in reading.whole(reply):
@@ -211,7 +214,9 @@ class _Reading:
         extras: Json = getattr(message, "provider_specific_fields", None) or {}
         if details := extras.get("reasoning_details"):
             self.assembly.add_details(details)
-        return self.assembly.add(message)
+        if refusal := getattr(message, "refusal", None) or extras.get("refusal"):
+            self.assembly.refuse(refusal)
+        return [*self.assembly.add(message), *self.assembly.late()]
 
     def end(self, stream: Any) -> Answer:
         """LiteLLM says "stop" where a provider said nothing: a cut stream must not pass for an answer."""
@@ -227,9 +232,10 @@ class _Reading:
         return self.assembly.answer(response_id=self.id, model=self.model, finish=self.finish, usage=usage)
 
     def tap(self, stream: Any) -> None:
-        """OpenRouter's proofs of thought come in chunks that LiteLLM's stream drops; they are read before it."""
-        if self.spoken.dialect == "details" and stream.completion_stream is not None:
-            stream.completion_stream = _Tapped(stream.completion_stream, self.assembly)
+        """Refusals, and OpenRouter's proofs of thought, come in chunks that LiteLLM drops: they are read before it."""
+        source: Any = stream.completion_stream
+        if isinstance(source, AsyncIterable):
+            stream.completion_stream = _Tapped(source, self.assembly)
 
     def _cost(self) -> float | None:
         """US dollars: what the provider says, or what the price list gives; ``None`` where there is no price."""
@@ -250,7 +256,7 @@ class _Reading:
 
 
 class _Tapped:
-    """A provider's stream, read by two: the account of thoughts is taken down as the chunks pass."""
+    """A provider's stream, read by two: what LiteLLM would lose is taken down as the chunks pass."""
 
     def __init__(self, stream: Any, assembly: Assembly) -> None:
         self._stream = stream
@@ -265,10 +271,14 @@ class _Tapped:
         for choice in getattr(chunk, "choices", None) or ():
             if details := getattr(choice.delta, "reasoning_details", None):
                 self._assembly.add_details(details)
+            if refusal := getattr(choice.delta, "refusal", None):
+                self._assembly.refuse(refusal)
         return chunk
 
     async def aclose(self) -> None:
-        await close(self._stream)
+        ending = getattr(self._stream, "aclose", None) or getattr(self._stream, "close", None)
+        if ending is not None and isinstance(ended := ending(), Awaitable):
+            await ended
 
 
 def _served(chunk: Any) -> str | None:
@@ -323,7 +333,17 @@ def _imported() -> Any:
     for logger in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     mend(library)
+    with ThreadPoolExecutor(1) as aside:  # a loop of its own, wherever this is called from
+        aside.submit(asyncio.run, _rehearsed(library)).result()
     return library
+
+
+async def _rehearsed(library: Any) -> None:
+    """The first call imports hundreds of modules more: better now than in somebody's loop."""
+    importlib.import_module("openai.resources.chat.completions")
+    told: Json = {"model": "openai/gpt-5-mini", "messages": [{"role": "user", "content": "Hi"}], "mock_response": "Hi"}
+    async for _ in await library.acompletion(**told, stream=True, _skip_mcp_handler=True):
+        pass
 
 
 async def close_connections() -> None:

@@ -59,7 +59,7 @@ class Assembly:
     _media: list[Media] = field(default_factory=list[Media])
     _calls: list[_Call] = field(default_factory=list[_Call])
     _at: dict[int, _Call] = field(default_factory=dict[int, _Call])
-    _refused: bool = False
+    _refusal: list[str] = field(default_factory=list[str])
 
     def add(self, delta: Any) -> Sequence[Piece]:
         """Takes up a delta of a stream (or a whole message), and gives back what of it can be shown now."""
@@ -77,7 +77,7 @@ class Assembly:
             self._add_call(call)
         if images := getattr(delta, "images", None):
             self._media.extend(media for image in images if (media := _image(image)) is not None)
-        self._add_extras(delta, pieces)
+        self._add_extras(delta)
         return pieces
 
     def add_details(self, details: Sequence[Json]) -> None:
@@ -91,16 +91,23 @@ class Assembly:
                 else:
                     known.setdefault(name, value)
 
+    def refuse(self, words: str) -> None:
+        self._refusal.append(words)
+
+    def late(self) -> Sequence[Piece]:
+        """What there is to show only when all has been read."""
+        return [Piece("".join(self._refusal))] if self._refusal else ()
+
     def answer(self, *, response_id: str | None, model: str, finish: str | None, usage: Usage) -> Answer:
         """The whole answer."""
         calls = self._finished_calls(response_id)
         parts: list[Part] = [*self._reasoning()]
-        if self._text:
-            parts.append(Text("".join(self._text)))
+        if text := "".join([*self._text, *self._refusal]):
+            parts.append(Text(text))
         parts.extend(self._media)
         parts.extend(calls)
         ended: Finish = _FINISHES.get(finish or "stop", "stop")
-        if self._refused:
+        if self._refusal:
             ended = "content_filter"
         elif calls and ended == "stop":
             ended = "tool_calls"
@@ -144,13 +151,8 @@ class Assembly:
         call.arguments += arguments
         call.signature = call.signature or signature
 
-    def _add_extras(self, delta: Any, pieces: list[Piece]) -> None:
+    def _add_extras(self, delta: Any) -> None:
         extras: Json = getattr(delta, "provider_specific_fields", None) or {}
-        refusal = getattr(delta, "refusal", None) or extras.get("refusal")
-        if refusal:
-            self._refused = True
-            self._text.append(refusal)
-            pieces.append(Piece(refusal))
         if signatures := extras.get("thought_signatures"):
             self._signatures.extend(signatures)
 

@@ -118,7 +118,7 @@ def canonical(request: Request) -> Json:
     >>> canonical(Request(messages=[user("Hi")])) == canonical(Request(messages=[user("Hi")]))
     True
     """
-    plain: Json = msgspec.to_builtins(request)
+    plain: Json = msgspec.to_builtins(msgspec.structs.replace(request, settings=dict(request.settings)))
     ids: dict[str, str] = {}
     for message in plain["messages"]:
         message.pop("id", None)

@@ -6,7 +6,7 @@ small row for the context. So no checkpoint ever holds a message.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +27,7 @@ class Said:
         self.tokens = count_tokens(message) if tokens is None else tokens
 
 
-class Cut(Struct, frozen=True, array_like=True):
+class Cut(NamedTuple):
     """The context loses its first ``count`` messages; ``summary`` replaces them and the summary before."""
 
     count: int

@@ -12,8 +12,10 @@ from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Double,
     FromClause,
     Insert,
+    LargeBinary,
     Table,
     Text,
     case,
@@ -28,7 +30,7 @@ from sqlalchemy.sql.type_api import TypeEngine
 
 from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
-from weft.storage.base import ENDED, RESTING, Commit
+from weft.storage.base import ENDED, RESTING, Commit, RunChange
 from weft.storage.queries import greatest
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -94,16 +96,11 @@ def before(commit: Commit) -> int:
     return commit.events[0].seq - 1 if commit.events else commit.seq
 
 
-def head(commit: Commit) -> int:
-    """The number of its last message; 0 where it has none."""
-    return max([message.seq for message in commit.messages]) if commit.messages else 0
-
-
 def addition(
     kind: Kind,
     parent: ColumnElement[Any],
     owner: ColumnElement[Any],
-    value: Callable[[str], ColumnElement[Any]],
+    value: "Value",
     source: FromClause | None = None,
 ) -> Insert:
     """The statement that adds rows of a kind: one of parameters, or all of a ``source``."""
@@ -138,70 +135,66 @@ def _superseded(row: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
     return exists().where(c.thread == row["thread"], c.path == row["path"], c.step > row["step"])
 
 
-RUN_COLUMNS: dict[str, TypeEngine[Any]] = {
-    **{"run_id": Text(), "at_fence": NUMBER, "before": NUMBER, "to_seq": NUMBER, "to_time": t.runs.c.updated_at.type},
-    **{"progress": NUMBER, "head": NUMBER, "rests": NUMBER},
-}
-"""What a commit says of its run, always: which, under which fence, from and to which event, and when."""
+Value = Callable[[str], ColumnElement[Any]]
+"""A value by its name: a parameter, or a column of an array."""
+
+TOUCH_COLUMNS: dict[str, TypeEngine[Any]] = {"head": NUMBER, "at": t.threads.c.updated_at.type, "rests": NUMBER}
+"""What a commit says of its thread."""
 
 CHANGE_COLUMNS: dict[str, TypeEngine[Any]] = {
-    **{"to_status": Text(), "ended": NUMBER, "to_output": t.runs.c.output.type, "to_error": Text()},
-    **{"to_usage": t.runs.c.usage.type, "to_first": NUMBER, "forget": NUMBER},
+    **{"status": Text(), "rests": NUMBER, "ended": NUMBER, "output": LargeBinary(), "error": Text()},
+    **{"usage": LargeBinary(), "first_message": NUMBER, "forget": NUMBER, "progress": NUMBER, "at": Double()},
 }
-"""What it says where the run itself changes."""
+"""What it says of its run, where that changes."""
+
+_NO_CHANGE = RunChange()
 
 
-def run_row(commit: Commit) -> tuple[Any, ...]:
-    """The values of ``RUN_COLUMNS``."""
-    run = commit.run
-    first, last = before(commit), head(commit)
-    rests = run is not None and run.status in RESTING
-    return commit.run_id, commit.fence, first, commit.seq, commit.at, bool(commit.checkpoints), last, rests
+def touch_row(commit: Commit) -> tuple[Any, ...]:
+    """The values of ``TOUCH_COLUMNS``."""
+    head = max([message.seq for message in commit.messages]) if commit.messages else 0
+    return head, commit.at, int(commit.run is not None and commit.run.status in RESTING)
 
 
 def change_row(commit: Commit) -> tuple[Any, ...]:
     """The values of ``CHANGE_COLUMNS``."""
-    run = commit.run
-    if run is None:
-        return None, 0, None, None, None, None, 0
-    ended = int(run.status in ENDED)
-    return run.status, ended, run.output, run.error, run.usage, run.first_message, int(run.forget_input)
-
-
-Value = Callable[[str], ColumnElement[Any]]
-
-
-def advanced(value: Value) -> dict[str, ColumnElement[Any]]:
-    """How a commit moves its run on."""
-    c = t.runs.c
-    return {
-        "seq": greatest(c.seq, value("to_seq")),
-        "updated_at": greatest(c.updated_at, value("to_time")),
-        "attempts": case((value("progress") > _ZERO, _ZERO), else_=c.attempts),
-    }
+    run = commit.run or _NO_CHANGE
+    return (
+        *(run.status, int(run.status in RESTING), int(run.status in ENDED), run.output, run.error),
+        *(run.usage, run.first_message, int(run.forget_input), int(bool(commit.checkpoints)), commit.at),
+    )
 
 
 def changed(value: Value) -> dict[str, ColumnElement[Any]]:
-    """How a commit changes its run beyond that. A run at rest has no owner."""
+    """How a commit changes its run. A run at rest has no owner; one that made progress begins to count anew."""
     c = t.runs.c
     return {
-        "status": func.coalesce(value("to_status"), c.status),
+        "status": func.coalesce(value("status"), c.status),
         "worker": case((value("rests") > _ZERO, null()), else_=c.worker),
-        "output": func.coalesce(value("to_output"), c.output),
-        "error": func.coalesce(value("to_error"), c.error),
-        "usage": func.coalesce(value("to_usage"), c.usage),
-        "first_message": func.coalesce(value("to_first"), c.first_message),
+        "output": func.coalesce(value("output"), c.output),
+        "error": func.coalesce(value("error"), c.error),
+        "usage": func.coalesce(value("usage"), c.usage),
+        "first_message": func.coalesce(value("first_message"), c.first_message),
         "input": case((value("forget") > _ZERO, null()), else_=c.input),
+        "attempts": case((value("progress") > _ZERO, _ZERO), else_=c.attempts),
+        "updated_at": greatest(c.updated_at, value("at")),
     }
 
 
-def touched(head: ColumnElement[Any], at: ColumnElement[Any], rests: ColumnElement[Any]) -> ColumnElement[bool]:
+def touched(value: Value) -> ColumnElement[bool]:
     """Whether the thread's row is to be written: its time is kept to the second while a run goes on.
 
     Two indexes hang on that time; to write them for each step would double what a step writes.
     """
+    c, at = t.threads.c, value("at")
+    late = at > c.updated_at + literal_column("1.0")
+    return (value("head") > c.head_seq) | late | ((value("rests") > _ZERO) & (at > c.updated_at))
+
+
+def touch(value: Value) -> dict[str, ColumnElement[Any]]:
+    """What is written into it."""
     c = t.threads.c
-    return (head > c.head_seq) | (at > c.updated_at + literal_column("1.0")) | ((rests > _ZERO) & (at > c.updated_at))
+    return {"head_seq": greatest(c.head_seq, value("head")), "updated_at": greatest(c.updated_at, value("at"))}
 
 
 def refusal(commit: Commit, row: Sequence[Any] | None) -> StoreError:

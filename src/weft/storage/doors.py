@@ -1,6 +1,7 @@
 """Opens a store: the tables first, then the threads or connections that work on them."""
 
-from weft.storage.schema import prepare_sqlite
+from weft.errors import UsageError
+from weft.storage.schema import prepare_postgres, prepare_sqlite
 from weft.storage.sqlite import Sqlite, SqliteUrl
 from weft.storage.store import SqlStore
 
@@ -9,3 +10,14 @@ def open_sqlite(url: str, *, migrate: bool) -> SqlStore:
     """Blocks while it opens the file; what it gives is for any event loop."""
     address = SqliteUrl(url)
     return SqlStore(Sqlite(address, prepare_sqlite(address, migrate=migrate)))
+
+
+async def open_postgres(url: str, *, migrate: bool) -> SqlStore:
+    """Raises: UsageError where the driver is not installed."""
+    try:
+        from weft.storage.postgres import Postgres, PostgresUrl, persist  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(f"PostgreSQL needs its driver: pip install 'weft[postgres]' ({error})") from error
+    address = PostgresUrl(url)
+    await persist(lambda: prepare_postgres(address, migrate=migrate), patience=10.0)
+    return SqlStore(Postgres(address))

@@ -92,6 +92,12 @@ def _named(column: Column[Any], n: Column[Any], label: str) -> ColumnElement[Any
     return select(column).where(named.c.n == n).correlate(n.table).scalar_subquery().label(label)
 
 
+def last_event(run: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The number of the last event of a run; 0 before there is one."""
+    last = select(func.max(events.c.seq)).where(events.c.run == run).correlate(runs).scalar_subquery()
+    return func.coalesce(last, literal_column("0"))
+
+
 def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
     """The columns of a ``RunRecord``, in its order."""
     c = runs.c
@@ -104,13 +110,23 @@ def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
         c.status,
         c.input if bodies else null().label("input"),
         c.output if bodies else null().label("output"),
-        *(c.error, c.usage, c.seq, c.first_message, c.idempotency_key, c.epoch, c.fence, c.worker),
+        *(
+            c.error,
+            c.usage,
+            last_event(c.n).label("seq"),
+            c.first_message,
+            c.idempotency_key,
+            c.epoch,
+            c.fence,
+            c.worker,
+        ),
         *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at),
     ]
 
 
 RUN = Query(select(*_record()).where(runs.c.id == _p("id"), _mine(runs)))
 RUN_EXISTS = Query(select(runs.c.n, runs.c.thread).where(runs.c.id == _p("id"), _mine(runs)))
+RUN_BY_N = Query(select(*_record()).where(runs.c.n == _p("n")))
 RUN_BY_KEY = Query(
     select(runs.c.digest, *_record()).where(runs.c.workspace == _p("n"), runs.c.idempotency_key == _p("key"))
 )
@@ -125,7 +141,6 @@ ADD_RUN = Query(
         target=_p("target"),
         status=_p("status"),
         input=_p("input"),
-        seq=0,
         first_message=0,
         idempotency_key=_p("key"),
         digest=_p("digest"),
@@ -253,12 +268,11 @@ CANCEL = Query(
     .values(
         status=literal_column("'cancelled'"),
         fence=runs.c.fence + 1,
-        seq=runs.c.seq + 1,
         worker=null(),
         error=_p("error"),
         updated_at=_p("at"),
     )
-    .returning(runs.c.n, runs.c.owner, *_record())
+    .returning(runs.c.n, runs.c.owner, runs.c.target)
 )
 EVENTS = Query(
     select(events.c.seq, events.c.at, events.c.path, events.c.body)
@@ -269,11 +283,17 @@ EVENTS = Query(
     .order_by(events.c.seq)
     .limit(_p("limit", "n"))
 )
-ADD_EVENT = Query(
+ADD_LAST_EVENT = Query(
     insert(events)
     .inline()
-    .values(run=_p("run"), seq=_p("seq"), owner=_p("owner"), at=_p("at"), path=_p("path"), body=_p("body"))
-    .on_conflict_do_nothing()
+    .values(
+        run=_p("run"),
+        seq=last_event(_p("run", "n")) + literal_column("1"),
+        owner=_p("owner"),
+        at=_p("at"),
+        path=_p("path"),
+        body=_p("body"),
+    )
 )
 
 # Workers.

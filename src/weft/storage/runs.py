@@ -104,11 +104,11 @@ class SqlRuns:
                 if not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
                     raise _no_run(run_id)
                 return None
-            n, owner, *row = rows[0]
-            run, path = _run(row), msgspec.json.encode([row[2]]).decode()
-            yield q.ADD_EVENT, {"run": n, "seq": run.seq, "owner": owner, "at": at, "path": path, "body": body}
+            n, owner, target = rows[0]
+            path = msgspec.json.encode([target]).decode()
+            yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "at": at, "path": path, "body": body}
             yield q.WITHDRAW, {"run": n}
-            return run
+            return _run((yield q.RUN_BY_N, {"n": n})[0])
 
         return await self._database.write(steps)
 

@@ -1,15 +1,21 @@
 """A database's tables: made where there are none, checked where there are."""
 
 import sqlite3
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from weft.errors import SchemaMismatch
-from weft.storage.migrations import head, outdated, upgrade_sqlite
+from weft.storage.migrations import LOCK, head, outdated, upgrade_postgres, upgrade_sqlite
 from weft.storage.query import Speech, dialect
 from weft.storage.sqlite import SqliteUrl
 from weft.storage.sqlite_errors import translated
 from weft.storage.tables import metadata
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+    from weft.storage.postgres import PostgresUrl
 
 VERSION_TABLE = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 NO_TABLES = "the database has no tables of Weft's: run `weft db upgrade`"
@@ -69,4 +75,41 @@ def _create_sqlite(connection: sqlite3.Connection, *, migrate: bool) -> str:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return revision or head()
+
+
+async def prepare_postgres(url: "PostgresUrl", *, migrate: bool = True) -> None:
+    """Make or check the tables.
+
+    Raises:
+        SchemaMismatch: the tables are not those of this program, and may not be or cannot be changed.
+        StoreError: the database cannot be reached.
+    """
+    connection = await url.connect()
+    try:
+        revision = await postgres_revision(connection) or await _create_postgres(
+            connection, url.schema, migrate=migrate
+        )
+    finally:
+        await connection.close()
+    if outdated(revision, migrate=migrate):
+        await upgrade_postgres(url.dsn, url.schema)
+
+
+async def postgres_revision(connection: "Connection[Any]") -> str | None:
+    """The revision of the tables in the first schema of the path; ``None`` where there are none."""
+    if await connection.fetchval("SELECT to_regclass(quote_ident(current_schema()) || '.alembic_version')") is None:
+        return None
+    return await connection.fetchval("SELECT version_num FROM alembic_version")
+
+
+async def _create_postgres(connection: "Connection[Any]", schema: str, *, migrate: bool) -> str:
+    if not migrate:
+        raise SchemaMismatch(NO_TABLES)
+    async with connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+        await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        revision = await postgres_revision(connection)  # another process may have been faster
+        if revision is None:
+            await connection.execute(";\n".join(statements("postgresql")))
     return revision or head()

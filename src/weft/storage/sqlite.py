@@ -20,6 +20,8 @@ T = TypeVar("T")
 _SYNCHRONOUS = ("FULL", "NORMAL", "EXTRA", "OFF")
 _SAFE_TO_SHARE = (3, 51, 3)
 """Before this version, two processes that reset the write-ahead log at the same moment may damage the file."""
+_PAGE = 2_048
+"""Bytes: what a small commit writes is whole pages, so small ones are cheaper, and less stays empty."""
 _PATIENCE = 5_000
 """Milliseconds to wait for a lock of another process."""
 
@@ -48,6 +50,7 @@ class SqliteUrl:
             self.path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
         )
         connection.execute(f"PRAGMA busy_timeout={_PATIENCE}")
+        connection.execute(f"PRAGMA page_size={_PAGE}")
         if self.path is not None:
             connection.execute("PRAGMA journal_mode=WAL")
         for pragma in (f"synchronous={self.synchronous}", "temp_store=MEMORY", "cache_size=-16384"):

@@ -4,71 +4,60 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, delete, select, update
 
 from weft.errors import StoreError
-from weft.storage.base import Commit
+from weft.storage.base import ENDED, Commit
 from weft.storage.commits import (
     CHANGE_COLUMNS,
     CHECKPOINTS,
     KINDS,
     NUMBER,
-    RUN_COLUMNS,
+    TOUCH_COLUMNS,
     Kind,
     Parts,
     add_rows,
     addition,
-    advanced,
+    before,
     change_row,
     changed,
     refusal,
-    run_row,
+    touch,
+    touch_row,
     touched,
 )
-from weft.storage.queries import WITHDRAW, greatest
+from weft.storage.queries import WITHDRAW, last_event
 from weft.storage.query import Query
 from weft.storage.tables import finished, runs, threads
 
-_TYPES = {**RUN_COLUMNS, **CHANGE_COLUMNS}
+_TYPES = {"run_id": Text(), "fence": NUMBER, "parent": NUMBER, "owner_n": NUMBER, **TOUCH_COLUMNS, **CHANGE_COLUMNS}
 
 
 def _value(name: str) -> ColumnElement[Any]:
-    return bindparam(name, type_=_TYPES[name])
+    return bindparam(f"p_{name}", type_=_TYPES[name])
 
 
 def _addition(kind: Kind) -> Query:
     def value(column: str) -> ColumnElement[Any]:
         return bindparam(f"p_{column}", type_=kind.type(column))
 
-    return Query(addition(kind, bindparam("parent", type_=NUMBER), bindparam("owner_n", type_=NUMBER), value))
+    return Query(addition(kind, _value("parent"), _value("owner_n"), value))
 
 
-_ADVANCE = Query(
-    update(runs)
-    .where(runs.c.id == _value("run_id"), runs.c.fence == _value("at_fence"), runs.c.seq >= _value("before"))
-    .values(advanced(_value))
-    .returning(runs.c.n, runs.c.thread, runs.c.owner, runs.c.seq)
-)
-_CHANGE = Query(update(runs).where(runs.c.n == bindparam("of_run", type_=NUMBER)).values(changed(_value)))
-_TOUCH = Query(
-    update(threads)
-    .where(
-        threads.c.n == bindparam("of_thread", type_=NUMBER),
-        touched(_value("head"), _value("to_time"), _value("rests")),
-    )
-    .values(
-        head_seq=greatest(threads.c.head_seq, _value("head")),
-        updated_at=greatest(threads.c.updated_at, _value("to_time")),
+_RUN = Query(
+    select(runs.c.n, runs.c.thread, runs.c.owner, runs.c.fence, runs.c.attempts, last_event(runs.c.n)).where(
+        runs.c.id == _value("run_id")
     )
 )
+_CHANGE = Query(update(runs).where(runs.c.n == _value("parent")).values(changed(_value)))
+_TOUCH = Query(update(threads).where(threads.c.n == _value("parent"), touched(_value)).values(touch(_value)))
 _CLOSE = Query(
     delete(finished).where(
-        finished.c.thread == bindparam("parent"),
+        finished.c.thread == bindparam("p_parent"),
         finished.c.path == bindparam("p_path"),
         finished.c.step < bindparam("p_step"),
     )
 )
-_STATE = Query(select(runs.c.fence, runs.c.seq).where(runs.c.id == _value("run_id")))
 
 
 class _Statement:
@@ -78,7 +67,7 @@ class _Statement:
 
     def __init__(self, query: Query, *columns: str) -> None:
         self.sql = query.sql("sqlite")
-        self.pick = query.picker("sqlite", columns)
+        self.pick = query.picker("sqlite", [f"p_{name}" for name in columns])
 
 
 class CommitWriter:
@@ -86,26 +75,21 @@ class CommitWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._cursor = connection.cursor()
-        self._advance = _Statement(_ADVANCE, *RUN_COLUMNS)
-        self._touch = _Statement(_TOUCH, *RUN_COLUMNS, "of_thread")
-        self._change = _Statement(_CHANGE, *RUN_COLUMNS, *CHANGE_COLUMNS, "of_run")
-        self._add = [
-            (kind.name, _Statement(_addition(kind), "parent", "owner_n", *[f"p_{name}" for name in kind.columns]))
-            for kind in KINDS
-        ]
-        checkpoint = [f"p_{name}" for name in CHECKPOINTS.columns]
-        self._close = _Statement(_CLOSE, "parent", "owner_n", *checkpoint)
+        self._run = _RUN.sql("sqlite")
+        self._touch = _Statement(_TOUCH, "parent", *TOUCH_COLUMNS)
+        self._change = _Statement(_CHANGE, "parent", *CHANGE_COLUMNS)
         self._withdraw = WITHDRAW.sql("sqlite")
-        self._state = _STATE.sql("sqlite")
+        self._add = [(kind.name, _Statement(_addition(kind), "parent", "owner_n", *kind.columns)) for kind in KINDS]
+        self._close = _Statement(_CLOSE, "parent", "owner_n", *CHECKPOINTS.columns)
 
     def write(self, commits: Sequence[Commit]) -> list[StoreError | None]:
         """For each commit why it was refused, or ``None`` where it is in the transaction now."""
         parts: Parts = {name: [] for name, _ in self._add}
         touches: list[tuple[Any, ...]] = []
-        refusals = [self._pass(commit, parts, touches) for commit in commits]
+        reached: dict[str, int] = {}
+        refusals = [self._pass(commit, parts, touches, reached) for commit in commits]
         many = self._cursor.executemany
-        if touches:
-            many(self._touch.sql, map(self._touch.pick, touches))
+        many(self._touch.sql, map(self._touch.pick, touches))
         for name, statement in self._add:
             if rows := parts[name]:
                 many(statement.sql, map(statement.pick, rows))
@@ -113,19 +97,27 @@ class CommitWriter:
             many(self._close.sql, map(self._close.pick, rows))
         return refusals
 
-    def _pass(self, commit: Commit, parts: Parts, touches: list[tuple[Any, ...]]) -> StoreError | None:
-        """Move the run on where the fence lets it; only then do its rows go into ``parts``."""
-        row = run_row(commit)
-        found = self._cursor.execute(self._advance.sql, self._advance.pick(row)).fetchone()
+    def _pass(
+        self, commit: Commit, parts: Parts, touches: list[tuple[Any, ...]], reached: dict[str, int]
+    ) -> StoreError | None:
+        """Let its rows into ``parts`` where the fence lets it; ``reached`` is how far runs are in this batch."""
+        found = self._cursor.execute(self._run, (commit.run_id,)).fetchone()
         if found is None:
-            return refusal(commit, self._cursor.execute(self._state, (commit.run_id,)).fetchone())
-        n, thread, owner, seq = found
-        stale = seq > commit.seq
-        if commit.run is not None and not stale:
-            change = change_row(commit)
-            self._cursor.execute(self._change.sql, self._change.pick((*row, *change, n)))
-            if change[1]:
-                self._cursor.execute(self._withdraw, (n,))
-        touches.append((*row, thread))
+            return refusal(commit, None)
+        n, thread, owner, fence, attempts, last = found
+        last = reached.get(commit.run_id, last)
+        if fence != commit.fence or last < before(commit):
+            return refusal(commit, (fence, last))
+        stale = last > commit.seq
+        if not stale:
+            reached[commit.run_id] = commit.seq
+            if commit.run is not None or (attempts and commit.checkpoints):
+                self._apply(commit, n)
+        touches.append((thread, *touch_row(commit)))
         add_rows(parts, commit, (thread, owner), (n, owner), stale=stale)
         return None
+
+    def _apply(self, commit: Commit, n: int) -> None:
+        self._cursor.execute(self._change.sql, self._change.pick((n, *change_row(commit))))
+        if commit.run is not None and commit.run.status in ENDED:
+            self._cursor.execute(self._withdraw, (n,))

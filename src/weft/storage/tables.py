@@ -96,7 +96,6 @@ runs = Table(
     Column("output", LargeBinary),
     Column("error", Text),
     Column("usage", LargeBinary),
-    _column("seq"),
     _column("first_message"),
     Column("idempotency_key", Text),
     Column("digest", LargeBinary),
@@ -110,10 +109,13 @@ runs = Table(
     _column("updated_at", Double),
     UniqueConstraint("id"),
     Index("runs_thread_ix", "thread", "n"),
-    Index("runs_owner_ix", "owner", "n"),
     Index("runs_workspace_ix", "workspace", "n"),
 )
-"""``input`` is NULL for ``null``. ``digest`` tells whether an idempotency key comes with the same request again."""
+"""``input`` is NULL for ``null``. ``digest`` tells whether an idempotency key comes with the same request again.
+
+The number of the last event is not kept: it is the greatest in ``events``. So a step that only goes on
+leaves the run's row alone.
+"""
 
 for _name, _columns, _unique, _where in (
     ("runs_lease", ("thread",), True, "status = 'running'"),

@@ -128,7 +128,6 @@ def upgrade() -> None:
         sa.Column("output", sa.LargeBinary(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("usage", sa.LargeBinary(), nullable=True),
-        sa.Column("seq", NUMBER, nullable=False),
         sa.Column("first_message", NUMBER, nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("digest", sa.LargeBinary(), nullable=True),
@@ -147,7 +146,6 @@ def upgrade() -> None:
         "runs_key", "runs", ["workspace", "idempotency_key"], unique=True, **_where("idempotency_key IS NOT NULL")
     )
     op.create_index("runs_lease", "runs", ["thread"], unique=True, **_where("status = 'running'"))
-    op.create_index("runs_owner_ix", "runs", ["owner", "n"], unique=False)
     op.create_index("runs_thread_ix", "runs", ["thread", "n"], unique=False)
     op.create_index("runs_waiting", "runs", ["n"], unique=False, **_where("status IN ('queued', 'sleeping')"))
     op.create_index("runs_workspace_ix", "runs", ["workspace", "n"], unique=False)
