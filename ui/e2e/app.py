@@ -82,7 +82,7 @@ app = App(
                 ],
                 by="word",
                 order="repeat",
-                delay=0.012,
+                delay=0.025,
             ),
         ),
         Agent("geographer", description="Answers in a fixed form.", model=Demo(), output=CITY),

@@ -39,7 +39,7 @@ export const threadRunsQuery = (threadId: string) =>
   queryOptions({
     queryKey: ["runs", { thread: threadId }],
     queryFn: ({ signal }) => api.runs({ thread_id: threadId, limit: 20 }, signal).then((page) => page.items),
-    refetchInterval: 10_000,
+    refetchInterval: 5_000,
   });
 
 export const runsQuery = (status: Status | undefined) =>

@@ -1,18 +1,40 @@
-/** The words of the REST contract, in one place: everything else imports its types from here. */
+/** The words of the REST contract, under the names that the UI uses. They are generated from the server's OpenAPI document. */
+import type { components } from "./schema.gen";
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-export type JsonObject = { [key: string]: Json };
+type Schemas = components["schemas"];
+
+/** Any JSON value; what is in it is the business of agents and applications. */
+export type Json = unknown;
+export type JsonObject = Record<string, unknown>;
 export type JsonSchema = Record<string, unknown>;
 
-export type Status =
-  | "queued"
-  | "running"
-  | "sleeping"
-  | "paused"
-  | "finished"
-  | "failed"
-  | "cancelled"
-  | "dead";
+export type Run = Schemas["RunView"];
+export type Status = Run["status"];
+export type Thread = Schemas["ThreadView"];
+export type StoredMessage = Schemas["MessageView"];
+export type ContextView = Schemas["ContextView"];
+export type ContextItem = Schemas["ContextItem"];
+export type Agent = Schemas["AgentView"];
+export type Tool = Schemas["ToolView"];
+export type Health = Schemas["HealthView"];
+export type Question = Schemas["QuestionView"];
+/** Fields that are zero may be left out. `cost` is in US dollars; `null` means that a price was unknown. */
+export type Usage = Schemas["Usage"];
+export type Message = Schemas["Message"];
+export type Part = Message["parts"][number];
+export type MediaPart = Schemas["Media"];
+export type ToolCallPart = Schemas["ToolCall"];
+export type ToolResultPart = Schemas["ToolResult"];
+/** An event, and when and where it happened. `at` is in seconds since the epoch. */
+export type Envelope = Schemas["Envelope"];
+export type RunEvent = Envelope["event"];
+/** RFC 9457. */
+export type Problem = Schemas["Problem"];
+
+export interface Page<T, C = string> {
+  items: T[];
+  next: C | null;
+}
 
 export const STATUSES: readonly Status[] = [
   "queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead",
@@ -26,188 +48,6 @@ export function isEnded(status: Status): boolean {
 /** At work, or about to be. */
 export function isLive(status: Status): boolean {
   return status === "queued" || status === "running" || status === "sleeping";
-}
-
-/** Fields that are zero may be left out. `cost` is in US dollars; `null` means that a price was unknown. */
-export interface Usage {
-  requests?: number;
-  input_tokens?: number;
-  output_tokens?: number;
-  cached_tokens?: number;
-  cache_write_tokens?: number;
-  reasoning_tokens?: number;
-  audio_tokens?: number;
-  cost?: number | null;
-}
-
-export interface TextPart {
-  type: "text";
-  text: string;
-}
-export interface ReasoningPart {
-  type: "reasoning";
-  text: string;
-  signature?: string | null;
-  redacted?: string | null;
-}
-export interface MediaPart {
-  type: "media";
-  mime: string;
-  url?: string | null;
-  data?: string | null;
-  blob?: string | null;
-  name?: string | null;
-}
-export interface ToolCallPart {
-  type: "tool_call";
-  id: string;
-  name: string;
-  arguments?: JsonObject;
-  invalid?: string | null;
-}
-export interface ToolResultPart {
-  type: "tool_result";
-  call_id: string;
-  name: string;
-  content: string;
-  failed?: boolean;
-  media?: MediaPart[];
-}
-export type Part = TextPart | ReasoningPart | MediaPart | ToolCallPart | ToolResultPart;
-export type Role = "system" | "user" | "assistant" | "tool";
-
-export interface Message {
-  role: Role;
-  parts: Part[];
-  author?: string | null;
-  id?: string;
-}
-
-/** A message of a thread under its number. */
-export interface StoredMessage {
-  seq: number;
-  run_id?: string | null;
-  at: number;
-  message: Message;
-}
-
-export interface Question {
-  id: string;
-  payload: Json;
-  schema?: JsonSchema | null;
-}
-
-export interface Run {
-  id: string;
-  thread_id: string;
-  target: string;
-  user_id: string;
-  status: Status;
-  input?: Json;
-  output?: Json;
-  error: string | null;
-  usage: Usage | null;
-  seq: number;
-  questions: Question[];
-  created_at: number;
-  updated_at: number;
-}
-
-export interface Tool {
-  name: string;
-  description: string;
-  effect: string;
-  approval: boolean;
-  parameters: JsonSchema;
-}
-
-export interface Agent {
-  name: string;
-  description: string;
-  model: string;
-  demo: boolean;
-  instructions: string;
-  tools: Tool[];
-  output_schema: JsonSchema | null;
-}
-
-export interface Thread {
-  id: string;
-  title: string;
-  target: string;
-  head_seq: number;
-  created_at: number;
-  updated_at: number;
-}
-
-export interface ContextItem {
-  source: string;
-  seq: number | null;
-  role: string;
-  tokens: number;
-  text: string;
-}
-
-/** What of a thread the model sees now. */
-export interface ContextView {
-  conversation: string;
-  start_seq: number;
-  summary: string | null;
-  tokens: number;
-  items: ContextItem[];
-}
-
-export interface Health {
-  status: string;
-  version: string;
-  store: { url: string; ok: boolean };
-  workspace: string;
-  models: { default: string; reason: string; demo: boolean };
-}
-
-export interface Page<T, C = string> {
-  items: T[];
-  next: C | null;
-}
-
-/** RFC 9457. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail?: string;
-}
-
-export type RunEvent =
-  | { type: "run.started"; target: string }
-  | { type: "run.resumed"; target: string; reason?: "answered" | "recovered" }
-  | { type: "run.paused"; questions?: Question[] }
-  | { type: "run.finished"; output?: Json; usage?: Usage | null }
-  | { type: "run.failed"; code: string; message: string }
-  | { type: "run.cancelled"; reason?: string | null }
-  | { type: "node.started"; node: string; attempt?: number }
-  | { type: "node.finished"; node: string; started_at?: number; attempt?: number }
-  | { type: "node.failed"; node: string; code: string; message: string; started_at?: number; attempt?: number; retrying?: boolean }
-  | { type: "model.started"; model: string }
-  | { type: "model.finished"; model: string; usage: Usage; started_at?: number; first_piece_at?: number | null; finish?: string }
-  | { type: "tool.started"; call_id: string; name: string; arguments?: JsonObject }
-  | { type: "tool.finished"; call_id: string; name: string; started_at?: number; failed?: boolean; result?: ToolResultPart | null }
-  | { type: "delta"; message_id: string; text: string; kind?: "text" | "reasoning" }
-  | { type: "message.added"; seq: number; message?: Message | null }
-  | { type: "context.compacted"; start: number; summarised?: boolean }
-  | { type: "step.committed"; step: number; changed?: string[] }
-  | { type: "limit.reached"; limit: string; message: string }
-  | { type: "custom"; name: string; data?: Json };
-
-export type EventType = RunEvent["type"];
-
-/** An event, and when and where it happened. `at` is in seconds since the epoch. */
-export interface Envelope {
-  run_id: string;
-  seq: number;
-  at: number;
-  path: string[];
-  event: RunEvent;
 }
 
 const PASSING: ReadonlySet<string> = new Set(["delta", "node.started", "model.started", "tool.started"]);

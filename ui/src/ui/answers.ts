@@ -19,7 +19,7 @@ export type AnswerForm =
   | { kind: "json"; start: string; parse: (text: string) => Json };
 
 export function answerForm({ schema, payload }: Question): AnswerForm {
-  if (!schema) return isObject(payload) && "tool" in payload ? approval({}) : text(undefined);
+  if (!isObject(schema)) return isObject(payload) && "tool" in payload ? approval({}) : text(undefined);
   for (const one of alternatives(schema)) {
     const properties = isObject(one.properties) ? one.properties : {};
     if ("decision" in properties || "approve" in properties || "approved" in properties) return approval(properties);

@@ -107,7 +107,7 @@ function useTakeUp(live: LiveRun | null, run: Run | null, take: Messages["take"]
     // A longer path is a nested conversation of its own.
     const fresh = added.slice(done.current.upTo).filter((item) => item.path.length <= 1);
     done.current.upTo = added.length;
-    if (fresh.length > 0) take(fresh.map(({ seq, at, message }) => ({ seq, at, message, run_id: runId })));
+    if (fresh.length > 0) take(fresh.map(({ seq, at, message }) => ({ seq, at, message, run_id: runId ?? null })));
   }, [added, runId, take]);
 }
 
