@@ -11,6 +11,8 @@ import pytest
 from tests.services import Missing, PostgresServer, postgres
 from weft.storage import OpenStore, open_store
 
+pytest_plugins = ["tests.plugins.leaks"]
+
 _number = count(1)
 
 Open = Callable[[], Awaitable[OpenStore]]

@@ -21,11 +21,11 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
     """What all events share: they are small, immutable and tagged by ``type``."""
 
 
-class RunStarted(_Event, tag="run.started"):
+class RunStarted(_Event, frozen=True, tag="run.started"):
     target: str
 
 
-class RunResumed(_Event, tag="run.resumed"):
+class RunResumed(_Event, frozen=True, tag="run.resumed"):
     """The run goes on: after an answer, or after its process died."""
 
     target: str
@@ -41,39 +41,39 @@ class Question(Struct, frozen=True, omit_defaults=True):
     """JSON Schema of the answer."""
 
 
-class RunPaused(_Event, tag="run.paused"):
+class RunPaused(_Event, frozen=True, tag="run.paused"):
     """The run waits for answers to these."""
 
     questions: tuple[Question, ...] = ()
 
 
-class RunFinished(_Event, tag="run.finished"):
+class RunFinished(_Event, frozen=True, tag="run.finished"):
     output: Any = None
     usage: Usage | None = None
 
 
-class RunFailed(_Event, tag="run.failed"):
+class RunFailed(_Event, frozen=True, tag="run.failed"):
     code: str
     message: str
 
 
-class RunCancelled(_Event, tag="run.cancelled"):
+class RunCancelled(_Event, frozen=True, tag="run.cancelled"):
     reason: str | None = None
 
 
-class NodeStarted(_Event, tag="node.started"):
+class NodeStarted(_Event, frozen=True, tag="node.started"):
     node: str
     attempt: int = 1
 
 
-class NodeFinished(_Event, tag="node.finished"):
+class NodeFinished(_Event, frozen=True, tag="node.finished"):
     node: str
     started_at: float = 0.0
     """Seconds since the epoch."""
     attempt: int = 1
 
 
-class NodeFailed(_Event, tag="node.failed"):
+class NodeFailed(_Event, frozen=True, tag="node.failed"):
     node: str
     code: str
     message: str
@@ -82,11 +82,11 @@ class NodeFailed(_Event, tag="node.failed"):
     retrying: bool = False
 
 
-class ModelStarted(_Event, tag="model.started"):
+class ModelStarted(_Event, frozen=True, tag="model.started"):
     model: str
 
 
-class ModelFinished(_Event, tag="model.finished"):
+class ModelFinished(_Event, frozen=True, tag="model.finished"):
     model: str
     usage: Usage
     started_at: float = 0.0
@@ -95,13 +95,13 @@ class ModelFinished(_Event, tag="model.finished"):
     finish: str = "stop"
 
 
-class ToolStarted(_Event, tag="tool.started"):
+class ToolStarted(_Event, frozen=True, tag="tool.started"):
     call_id: str
     name: str
     arguments: dict[str, Any] = {}
 
 
-class ToolFinished(_Event, tag="tool.finished"):
+class ToolFinished(_Event, frozen=True, tag="tool.finished"):
     call_id: str
     name: str
     started_at: float = 0.0
@@ -110,7 +110,7 @@ class ToolFinished(_Event, tag="tool.finished"):
     """Live only; a stored event leaves it out, as the tool's message has it."""
 
 
-class Delta(_Event, tag="delta"):
+class Delta(_Event, frozen=True, tag="delta"):
     """A piece of a message that is still being written."""
 
     message_id: str
@@ -118,31 +118,31 @@ class Delta(_Event, tag="delta"):
     kind: Literal["text", "reasoning"] = "text"
 
 
-class MessageAdded(_Event, tag="message.added"):
+class MessageAdded(_Event, frozen=True, tag="message.added"):
     """A message is in the thread, under number ``seq``."""
 
     seq: int
     message: Message | None = None
 
 
-class ContextCompacted(_Event, tag="context.compacted"):
+class ContextCompacted(_Event, frozen=True, tag="context.compacted"):
     """The context begins at message ``start`` now; what came before is in the summary, if there is one."""
 
     start: int
     summarised: bool = False
 
 
-class StepCommitted(_Event, tag="step.committed"):
+class StepCommitted(_Event, frozen=True, tag="step.committed"):
     step: int
     changed: tuple[str, ...] = ()
 
 
-class LimitReached(_Event, tag="limit.reached"):
+class LimitReached(_Event, frozen=True, tag="limit.reached"):
     limit: str
     message: str
 
 
-class Custom(_Event, tag="custom"):
+class Custom(_Event, frozen=True, tag="custom"):
     """Something of the application's own."""
 
     name: str

@@ -11,7 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Open
-from tests.storage.samples import LOCAL, Jobs, begin, checkpoint, commit_of, event, message, no_job, record
+from tests.storage.samples import (
+    LOCAL,
+    Jobs,
+    begin,
+    checkpoint,
+    commit_of,
+    context_of,
+    event,
+    message,
+    no_job,
+    record,
+    snapshot_of,
+)
 from weft.errors import Conflict, Fenced, NotFound, UsageError
 from weft.ids import new_id
 from weft.storage import OpenStore, open_store
@@ -330,9 +342,9 @@ async def test_everything_of_a_commit_is_there(store: OpenStore) -> None:
     await store.commit(full)
     assert await store.runs.events(LOCAL, run.id) == full.events
     assert await store.threads.messages(LOCAL, run.thread_id, conversation=None) == full.messages
-    assert await store.threads.context(run.thread_id, "") == b"main"
-    assert await store.threads.context(run.thread_id, "nested") == b"inner"
-    snapshot = await store.threads.snapshot(run.thread_id, "agent")
+    assert await context_of(store, run.thread_id, "") == b"main"
+    assert await context_of(store, run.thread_id, "nested") == b"inner"
+    snapshot = await snapshot_of(store, run.thread_id, "agent")
     assert snapshot is not None
     assert (snapshot.step, snapshot.version, snapshot.head, snapshot.ranges) == (
         1,
@@ -378,8 +390,8 @@ async def test_a_commit_may_come_twice_and_late(store: OpenStore) -> None:
             await store.runs.events(LOCAL, run.id),
             await store.threads.get(LOCAL, run.thread_id),
             await store.threads.messages(LOCAL, run.thread_id),
-            await store.threads.context(run.thread_id, ""),
-            await store.threads.snapshot(run.thread_id, "agent"),
+            await context_of(store, run.thread_id, ""),
+            await snapshot_of(store, run.thread_id, "agent"),
             await store.questions.open(LOCAL, Page()),
         ]
 
@@ -419,8 +431,8 @@ async def test_a_fenced_commit_leaves_nothing_and_its_neighbours_everything(stor
     for run, written in zip(runs, (True, False, True), strict=True):
         assert bool(await store.runs.events(LOCAL, run.id)) is written
         assert bool(await store.threads.messages(LOCAL, run.thread_id)) is written
-        assert (await store.threads.context(run.thread_id, "") is not None) is written
-        assert (await store.threads.snapshot(run.thread_id, "agent") is not None) is written
+        assert (await context_of(store, run.thread_id, "") is not None) is written
+        assert (await snapshot_of(store, run.thread_id, "agent") is not None) is written
         assert ((await store.runs.get(LOCAL, run.id)).status == "finished") is written
 
 
@@ -449,7 +461,7 @@ async def test_commits_are_written_in_order_though_nobody_waits(store: OpenStore
     assert await handed
     await last
     assert [row.seq for row in await store.runs.events(LOCAL, run.id)] == list(range(1, 101))
-    assert await store.threads.context(run.thread_id, "") == b"100"
+    assert await context_of(store, run.thread_id, "") == b"100"
 
 
 async def test_a_cancel_does_not_overtake_commits_in_line(store: OpenStore) -> None:
@@ -503,7 +515,7 @@ async def test_many_runs_at_once(store: OpenStore) -> None:
     await asyncio.gather(*map(drive, runs))
     for run in runs:
         assert [row.seq for row in await store.runs.events(LOCAL, run.id)] == list(range(1, 11))
-        snapshot = await store.threads.snapshot(run.thread_id, "agent")
+        snapshot = await snapshot_of(store, run.thread_id, "agent")
         assert snapshot is not None
         assert [slot.body for _, slot in snapshot.slots] == [b"10"]
 
@@ -537,7 +549,7 @@ async def test_a_snapshot_holds_bases_and_what_was_appended_since(store: OpenSto
     for seq, step in enumerate(steps, 1):
         await store.commit(commit_of(run, seq, checkpoints=[step]))
     await store.commit(commit_of(run, 6, checkpoints=[checkpoint(9, path="agent/inner")]))
-    snapshot = await store.threads.snapshot(run.thread_id, "agent")
+    snapshot = await snapshot_of(store, run.thread_id, "agent")
     assert snapshot is not None
     assert snapshot.step == 5
     assert [(step, slot.channel, slot.op, slot.body) for step, slot in snapshot.slots] == [
@@ -546,11 +558,11 @@ async def test_a_snapshot_holds_bases_and_what_was_appended_since(store: OpenSto
         (3, "b", "set", b"b3"),
         (4, "a", "append", b"a4"),
     ]
-    inner = await store.threads.snapshot(run.thread_id, "agent/inner")
+    inner = await snapshot_of(store, run.thread_id, "agent/inner")
     assert inner is not None
     assert (inner.step, inner.slots, inner.ranges) == (9, (), {})
-    assert await store.threads.snapshot(run.thread_id, "agent/other") is None
-    assert await store.threads.snapshot("nothing", "agent") is None
+    assert await snapshot_of(store, run.thread_id, "agent/other") is None
+    assert await snapshot_of(store, "nothing", "agent") is None
 
 
 async def test_finished_activations_last_until_their_step_is_closed(store: OpenStore) -> None:
@@ -560,7 +572,7 @@ async def test_finished_activations_last_until_their_step_is_closed(store: OpenS
         return FinishedRow(path=path, step=step, activation=name, body=name.encode())
 
     async def names() -> list[str]:
-        snapshot = await store.threads.snapshot(run.thread_id, "agent")
+        snapshot = await snapshot_of(store, run.thread_id, "agent")
         assert snapshot is not None
         return [row.activation for row in snapshot.finished]
 
@@ -569,7 +581,7 @@ async def test_finished_activations_last_until_their_step_is_closed(store: OpenS
     assert await names() == ["a", "b"]
     await store.commit(commit_of(run, 3, checkpoints=[checkpoint(2)], finished=[done(1, "c"), done(2, "d")]))
     assert await names() == ["d"]
-    inner = await store.threads.snapshot(run.thread_id, "inner")
+    inner = await snapshot_of(store, run.thread_id, "inner")
     assert inner is not None
     assert [row.activation for row in inner.finished] == ["i"]
     assert (await count_rows(store))["finished"] == 2
@@ -768,8 +780,8 @@ async def test_nothing_is_left_of_a_deleted_thread(store: OpenStore) -> None:
     with pytest.raises(NotFound):
         await store.runs.get(LOCAL, run.id)
     assert await store.questions.answers(run.id) == {}
-    assert await store.threads.context(run.thread_id, "") is None
-    assert await store.threads.snapshot(run.thread_id, "agent") is None
+    assert await context_of(store, run.thread_id, "") is None
+    assert await snapshot_of(store, run.thread_id, "agent") is None
     left = await count_rows(store)
     tables = ("threads", "runs", "messages", "contexts", "checkpoints", "slots", "finished", "questions")
     assert {name: left[name] for name in tables} == dict.fromkeys(tables, 1)
@@ -929,3 +941,48 @@ def test_a_commit_is_a_plain_value() -> None:
     run = record()
     assert commit_of(run, 1) == commit_of(run, 1)
     assert isinstance(commit_of(run, 1), Commit)
+
+
+# Going on in a thread
+
+
+async def test_a_thread_is_opened_in_one_look(store: OpenStore) -> None:
+    run = await begin(store)
+    said = [message(seq, conversation="" if seq != 3 else "inner") for seq in range(1, 6)]
+    await store.commit(
+        commit_of(run, 0, messages=said, contexts=[ContextRow(start=2, body=b"c")], checkpoints=[checkpoint(1)])
+    )
+    opened = await store.threads.open(run.thread_id, path="agent", conversation="")
+    assert (opened.head_seq, opened.context) == (5, ContextRow(start=2, body=b"c"))
+    assert [row.seq for row in opened.messages] == [2, 4, 5]
+    assert opened.snapshot is not None
+    assert opened.snapshot.step == 1
+    inner = await store.threads.open(run.thread_id, conversation="inner")
+    assert ([row.seq for row in inner.messages], inner.context, inner.snapshot) == ([3], None, None)
+    assert (await store.threads.open("nothing", path="agent", conversation="")).head_seq == 0
+    thread = await store.threads.get(LOCAL, run.thread_id)
+    assert opened.created_at == thread.created_at
+
+
+async def test_a_run_is_acquired_as_it_is_created_if_its_thread_is_free(store: OpenStore) -> None:
+    await store.workers.beat("w")
+    first = await store.runs.create(record(thread_id="t"), None, worker="w")
+    assert (first.status, first.owner, first.fence, first.attempts) == ("running", "w", 1, 1)
+    second = await store.runs.create(record(thread_id="t"), None, worker="w")
+    assert (second.status, second.owner, second.fence) == ("queued", None, 0)
+    third = await store.runs.create(record(thread_id="other"), None, worker="w")
+    assert third.status == "running"
+
+
+async def test_who_is_alive_and_which_runs_were_lost(store: OpenStore) -> None:
+    await store.workers.beat("w")
+    await store.workers.beat("v")
+    assert sorted(await store.workers.all()) == ["v", "w"]
+    await store.workers.gone("v")
+    assert await store.workers.all() == ["w"]
+    ours = await store.runs.create(record(), None, worker="w")
+    cancelled = await store.runs.create(record(), None, worker="w")
+    await store.runs.cancel(LOCAL, cancelled.id, None)
+    fences = {ours.id: 1, cancelled.id: 1, "nothing": 1}
+    assert sorted(await store.workers.lost("w", fences)) == sorted([cancelled.id, "nothing"])
+    assert await store.workers.lost("w", {ours.id: 2}) == [ours.id]

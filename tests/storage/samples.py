@@ -12,6 +12,7 @@ from weft.storage.base import (
     RunRecord,
     Scope,
     SlotRow,
+    Snapshot,
     Store,
     Tx,
 )
@@ -69,3 +70,14 @@ def checkpoint(
     step: int, slots: tuple[SlotRow, ...] = (), path: str = "agent", **ranges: tuple[int, int]
 ) -> CheckpointRow:
     return CheckpointRow(path=path, step=step, version="v1", head=b'{"step":%d}' % step, slots=slots, ranges=ranges)
+
+
+async def context_of(store: Store, thread_id: str, conversation: str) -> bytes | None:
+    """The context on record."""
+    row = (await store.threads.open(thread_id, conversation=conversation)).context
+    return None if row is None else row.body
+
+
+async def snapshot_of(store: Store, thread_id: str, path: str) -> Snapshot | None:
+    """The newest checkpoint on record."""
+    return (await store.threads.open(thread_id, path=path)).snapshot

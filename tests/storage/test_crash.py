@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.services import PostgresServer
-from tests.storage.samples import LOCAL, Jobs, begin, checkpoint, commit_of, message
+from tests.storage.samples import LOCAL, Jobs, begin, checkpoint, commit_of, message, snapshot_of
 from weft.storage import open_store
 from weft.storage.base import RunRecord, SlotRow, Store
 
@@ -41,7 +41,7 @@ async def check_whole(store: Store, acknowledged: dict[tuple[str, str], int]) ->
         messages = await store.threads.messages(LOCAL, thread_id, limit=10**6)
         assert [row.seq for row in messages] == list(range(1, run.seq + 1))
         assert (await store.threads.get(LOCAL, thread_id)).head_seq == run.seq
-        snapshot = await store.threads.snapshot(thread_id, "agent")
+        snapshot = await snapshot_of(store, thread_id, "agent")
         assert snapshot is not None
         assert (snapshot.step, snapshot.slots[0][1].body) == (run.seq, b"%d" % run.seq)
 

@@ -32,6 +32,11 @@ class RunInfo(Protocol):
     @property
     def user_id(self) -> str: ...
 
+    @property
+    def usage(self) -> Any:
+        """What the run has used so far."""
+        ...
+
 
 class Host(Protocol):
     """What stands behind a context: the runtime, seen from the engine."""

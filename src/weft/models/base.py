@@ -62,3 +62,10 @@ class Model(Protocol):
             ModelError: every provider's errors arrive as one of these.
         """
         ...
+
+
+async def close(stream: Stream) -> None:
+    """Ends a stream before its end, and with it the provider's; one that has ended stays so."""
+    closing: Any = getattr(stream, "aclose", None)
+    if closing is not None:
+        await closing()

@@ -5,7 +5,8 @@ bytes here: what is in them is the business of ``runtime``, never of a store. Ev
 a person takes a ``Scope``, and the predicate is applied inside the store.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
@@ -121,6 +122,8 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     """What of a conversation the model sees. One per thread and conversation, replaced at each turn."""
 
     conversation: str = ""
+    start: int = 1
+    """The number of the first message in view."""
     body: bytes
 
 
@@ -232,6 +235,19 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Of the step that is open."""
 
 
+class Opened(Struct, frozen=True, kw_only=True):
+    """Where a thread stands."""
+
+    head_seq: int = 0
+    """The number of its last message."""
+    created_at: float = 0.0
+    """Tells it from a deleted thread that had its id."""
+    context: ContextRow | None = None
+    messages: tuple[MessageRow, ...] = ()
+    """Those in view of the context, in order."""
+    snapshot: Snapshot | None = None
+
+
 class Page(Struct, frozen=True):
     """Where in a list to read: ``limit`` rows after ``cursor`` (before it, newest first, where ``newest``)."""
 
@@ -243,8 +259,11 @@ class Page(Struct, frozen=True):
 class Runs(Protocol):
     """Runs: who may drive them, and how they ended."""
 
-    async def create(self, record: RunRecord, enqueue: Enqueue) -> RunRecord:
+    async def create(self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None) -> RunRecord:
         """Insert the run (and its thread, where it is new) and enqueue job ``run/0`` in one transaction.
+
+        With a ``worker`` the run is acquired for it in the same transaction, if its thread is free; else it
+        stays ``queued``. Without ``enqueue`` there is no job: the caller sees to it.
 
         With an ``idempotency_key`` that the workspace has seen, nothing is written and the run that
         has it comes back.
@@ -302,6 +321,14 @@ class Workers(Protocol):
     async def beat(self, worker: str, *, draining: bool = False) -> None: ...
 
     async def gone(self, worker: str) -> None: ...
+
+    async def all(self) -> Sequence[str]:
+        """The workers that have said hello and not good-bye."""
+        ...
+
+    async def lost(self, worker: str, fences: Mapping[str, int]) -> Sequence[str]:
+        """Which of these runs (id to fence) are no longer running under this worker and fence."""
+        ...
 
     async def reap(self, ttl: float, enqueue: Enqueue) -> int:
         """Requeue the running runs whose owner has not beaten for ``ttl`` seconds; how many."""
@@ -364,10 +391,12 @@ class Threads(Protocol):
         """
         ...
 
-    async def context(self, thread_id: str, conversation: str) -> bytes | None: ...
+    async def open(self, thread_id: str, *, path: str | None = None, conversation: str | None = None) -> "Opened":
+        """All that is needed to go on in a thread, in one look.
 
-    async def snapshot(self, thread_id: str, path: str) -> Snapshot | None:
-        """The newest checkpoint of the graph at ``path``."""
+        The newest checkpoint of the graph at ``path``; the context of a ``conversation`` and its messages in
+        view. What is ``None`` is not read. A thread that is not there is empty.
+        """
         ...
 
 
@@ -406,8 +435,8 @@ class Store(Protocol):
     @property
     def blobs(self) -> Blobs: ...
 
-    def commit(self, commit: Commit) -> Awaitable[None]:
-        """Queue the commit at once, in order; the awaitable returns when it is durable.
+    def commit(self, commit: Commit) -> "Future[None]":
+        """Queue the commit at once, in order; the future is done when it is durable.
 
         Commits of all runs of a process that wait at the same time share one transaction. The call
         itself puts it in line, so a caller may go on and await later, or never.
@@ -417,6 +446,10 @@ class Store(Protocol):
             StoreFull, StoreLocked: nothing was written; the store works again once the cause is gone.
             Conflict: an earlier commit of the run was not written, so this one would leave a gap.
         """
+        ...
+
+    async def close(self) -> None:
+        """Finish what is in line, and let go of the database."""
         ...
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:

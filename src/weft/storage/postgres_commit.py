@@ -68,6 +68,13 @@ STATE = Query(
 )
 
 
+def _later(column: str, old: Any, new: Any) -> Any:
+    """A value after two changes: what one of them says stays said, unless the later says otherwise."""
+    if column in ("rests", "ended", "forget", "progress"):
+        return max(old, new)
+    return old if new is None else new
+
+
 class Group:
     """The commits of one run in a batch, as if they were one."""
 
@@ -84,9 +91,7 @@ class Group:
             return True
         self.seq = commit.seq
         self.touch = tuple(map(max, self.touch, touch_row(commit)))
-        self.change = tuple(
-            [old if new is None else new for old, new in zip(self.change, change_row(commit), strict=True)]
-        )
+        self.change = tuple(map(_later, CHANGE_COLUMNS, self.change, change_row(commit)))
         return False
 
 

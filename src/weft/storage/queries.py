@@ -309,6 +309,8 @@ BEAT = Query(
         index_elements=["id"], set_={"beat": _beat.excluded.beat, "draining": _beat.excluded.draining}
     )
 )
+WORKERS = Query(select(workers.c.id))
+DRIVEN = Query(select(runs.c.id, runs.c.fence).where(_is("running"), runs.c.worker == _p("worker")))
 GONE = Query(delete(workers).where(workers.c.id == _p("id")))
 FORGET_WORKERS = Query(delete(workers).where(workers.c.beat < Now() - 10 * _p("ttl", "f")))
 
@@ -462,13 +464,30 @@ def message_page(*, conversation: bool | None, newest: bool) -> Query:
     return Query(query.order_by(m.seq.desc() if newest else m.seq))
 
 
-_THREAD_N = select(threads.c.n).where(threads.c.id == _p("id")).scalar_subquery()
-CONTEXT = Query(
-    select(contexts.c.body).where(contexts.c.thread == _THREAD_N, contexts.c.conversation == _p("conversation"))
+THREAD_HEAD = Query(
+    select(threads.c.n, threads.c.head_seq, threads.c.created_at, contexts.c.start, contexts.c.body)
+    .select_from(
+        threads.outerjoin(
+            contexts, and_(contexts.c.thread == threads.c.n, contexts.c.conversation == _p("conversation", "t"))
+        )
+    )
+    .where(threads.c.id == _p("id"))
 )
+
+
+@cache
+def in_view(*, nested: bool) -> Query:
+    """The messages of a conversation from a number on."""
+    m = messages.c
+    elsewhere = m.conversation != literal_column("''")
+    of_it = and_(elsewhere, m.conversation == _p("conversation")) if nested else ~elsewhere
+    columns = (m.seq, m.conversation, null(), m.at, m.body, m.tokens)
+    return Query(select(*columns).where(m.thread == _p("n"), of_it, m.seq >= _p("start")).order_by(m.seq))
+
+
 SNAPSHOT = Query(
     select(checkpoints.c.thread, checkpoints.c.step, checkpoints.c.version, checkpoints.c.head, checkpoints.c.ranges)
-    .where(checkpoints.c.thread == _THREAD_N, checkpoints.c.path == _p("path"))
+    .where(checkpoints.c.thread == _p("n"), checkpoints.c.path == _p("path"))
     .order_by(checkpoints.c.step.desc())
     .limit(1)
 )

@@ -1,7 +1,8 @@
 """Runs, workers and questions of a SQL store: the steps of each operation, for either database."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 from weft.errors import Conflict, NotFound, StoreError
 from weft.events import RunCancelled, encode
 from weft.storage import queries as q
-from weft.storage.base import Enqueue, EventRow, Job, Page, QuestionRow, RunRecord, Scope, Status
+from weft.storage.base import Enqueue, EventRow, Job, Page, QuestionRow, RunRecord, Scope, Status, Tx
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
@@ -26,10 +27,10 @@ class SqlRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, record: RunRecord, enqueue: Enqueue) -> RunRecord:
+    async def create(self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None) -> RunRecord:
         def jobs(made: tuple[RunRecord, bool]) -> Sequence[Job]:
             run, new = made
-            if not new:
+            if not new or enqueue is None:
                 return ()
             return (
                 Job(run_id=run.id, epoch=0, workspace=run.workspace, priority=run.priority, not_before=run.wake_at),
@@ -37,9 +38,14 @@ class SqlRuns:
 
         while True:
             try:
-                return (await self._database.queue(lambda: _create(record), jobs, enqueue))[0]
+                steps = partial(_create, record) if worker is None else partial(_create_for, worker, record)
+                return (await self._database.queue(steps, jobs, enqueue or _nobody))[0]
             except _Raced:
                 continue
+            except Conflict:
+                if worker is None:
+                    raise
+                worker = None  # another run of the thread began at the same moment
 
     async def get(self, scope: Scope, run_id: str) -> RunRecord:
         def steps() -> Steps[RunRecord]:
@@ -140,6 +146,19 @@ class SqlWorkers:
 
         await self._database.write(steps, lone=True)
 
+    async def all(self) -> Sequence[str]:
+        def steps() -> Steps[Sequence[str]]:
+            return [row[0] for row in (yield q.WORKERS, {})]
+
+        return await self._database.read(steps)
+
+    async def lost(self, worker: str, fences: Mapping[str, int]) -> Sequence[str]:
+        def steps() -> Steps[Sequence[str]]:
+            ours = {row[0]: row[1] for row in (yield q.DRIVEN, {"worker": worker})}
+            return [run_id for run_id, fence in fences.items() if ours.get(run_id) != fence]
+
+        return await self._database.read(steps)
+
     async def reap(self, ttl: float, enqueue: Enqueue) -> int:
         def steps() -> Steps[Sequence[Job]]:
             rows = yield q.REAP, {"ttl": ttl}
@@ -230,6 +249,20 @@ def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
     if (found.thread_id, found.target, found.user_id) != (record.thread_id, record.target, record.user_id):
         raise Conflict(f"there is another run {record.id!r} already")
     return found, False
+
+
+def _create_for(worker: str, record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+    """The run, acquired at once if its thread is free."""
+    run, new = yield from _create(record)
+    if new and run.status == "queued":
+        values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
+        if rows := (yield q.ACQUIRE, values):
+            run = _run(rows[0])
+    return run, new
+
+
+async def _nobody(tx: Tx, job: Job) -> None:
+    """There is no queue to tell."""
 
 
 def _digest(record: RunRecord) -> bytes:

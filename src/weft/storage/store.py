@@ -1,6 +1,7 @@
 """The store on a SQL database: the parts of the port, all on one ``Database``."""
 
-from collections.abc import Awaitable, Callable
+from asyncio import Future
+from collections.abc import Callable
 
 from weft.storage.base import Commit
 from weft.storage.database import Database
@@ -23,7 +24,7 @@ class SqlStore:
     def url(self) -> str:
         return self._database.url
 
-    def commit(self, commit: Commit) -> Awaitable[None]:
+    def commit(self, commit: Commit) -> "Future[None]":
         return self._database.commit(commit)
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:

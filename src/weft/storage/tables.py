@@ -160,6 +160,7 @@ contexts = _clustered(
     _column("thread"),
     _column("conversation", Text),
     _column("owner"),
+    _column("start"),
     _column("body", LargeBinary),
     key=("thread", "conversation"),
 )

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("thread", NUMBER, nullable=False),
         sa.Column("conversation", sa.Text(), nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("start", NUMBER, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("thread", "conversation", name="contexts_pk"),
         sqlite_with_rowid=False,

@@ -1,0 +1,1 @@
+"""What Weft costs beside the same work written by hand, in the same process: ``make bench``."""

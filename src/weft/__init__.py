@@ -1,0 +1,66 @@
+"""Weft: durable agents, teams and graphs.
+
+>>> from weft import Agent
+>>> Agent("helper", model="demo").name
+'helper'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weft.agents.agent import Agent as Agent
+    from weft.agents.hooks import Hook as Hook
+    from weft.app import App as App
+    from weft.engine.context import Context as Context
+    from weft.engine.graph import Send as Send
+    from weft.engine.policy import Retry as Retry
+    from weft.errors import WeftError as WeftError
+    from weft.events import Envelope as Envelope
+    from weft.memory.window import ContextPolicy as ContextPolicy
+    from weft.messages import Message as Message
+    from weft.runtime.limits import Limits as Limits
+    from weft.runtime.result import Result as Result
+    from weft.tools.base import Tool as Tool
+    from weft.tools.function import tool as tool
+    from weft.workflows.stategraph import END as END
+    from weft.workflows.stategraph import START as START
+    from weft.workflows.stategraph import Command as Command
+    from weft.workflows.stategraph import StateGraph as StateGraph
+
+_ROOMS = {
+    "Agent": "weft.agents.agent",
+    "App": "weft.app",
+    "Command": "weft.workflows.stategraph",
+    "Context": "weft.engine.context",
+    "ContextPolicy": "weft.memory.window",
+    "END": "weft.workflows.stategraph",
+    "Envelope": "weft.events",
+    "Hook": "weft.agents.hooks",
+    "Limits": "weft.runtime.limits",
+    "Message": "weft.messages",
+    "Result": "weft.runtime.result",
+    "Retry": "weft.engine.policy",
+    "START": "weft.workflows.stategraph",
+    "Send": "weft.engine.graph",
+    "StateGraph": "weft.workflows.stategraph",
+    "Tool": "weft.tools.base",
+    "WeftError": "weft.errors",
+    "tool": "weft.tools.function",
+}
+"""Where each public name lives: a room is entered when it is asked for, so that ``import weft`` is light."""
+
+__all__ = sorted(_ROOMS)  # pyright: ignore[reportUnsupportedDunderAll]  # the table above is the one list
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module 'weft' has no attribute {name!r}")
+    value = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS})

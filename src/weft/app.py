@@ -1,0 +1,277 @@
+"""``App``: what is served, under which names, on which store. The composition root."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from weft.agents.agent import Agent
+from weft.agents.prompt import Explanation, explain
+from weft.engine.context import Target
+from weft.errors import NotFound, UsageError
+from weft.events import Envelope
+from weft.messages import Message
+from weft.runtime.conversation import load_context, load_message
+from weft.runtime.hub import Sync
+from weft.runtime.reading import stored_events
+from weft.runtime.result import Result
+from weft.runtime.run import block
+from weft.storage.base import MessageRow, RunRecord, Scope, Store
+
+if TYPE_CHECKING:
+    from weft.runtime.runner import Runner
+
+
+class App:
+    """Agents and graphs on a store: threads that remember, runs that survive, and what a server serves.
+
+    It opens its store when it is first used. ``async with app:`` closes it at the end.
+
+    Raises:
+        UsageError: two targets share a name.
+    """
+
+    def __init__(
+        self,
+        *,
+        agents: Sequence[Target] = (),
+        targets: Sequence[Target] = (),
+        store: str = "sqlite:///weft.db",
+        workspace: str = "default",
+        deps: Any = None,
+        lease: float = 30.0,
+    ) -> None:
+        self.workspace = workspace
+        self.store_url = store
+        self._deps = deps
+        self._lease = lease
+        self._targets: dict[str, Target] = {}
+        self._store: Store | None = None
+        self._runner: Runner | None = None
+        self._opening = asyncio.Lock()
+        for target in (*agents, *targets):
+            if target.name in self._targets:
+                raise UsageError(f"two targets of the app are called {target.name!r}: rename one")
+            self._targets[target.name] = target
+
+    # What there is
+
+    def targets(self) -> dict[str, Target]:
+        """Everything that can be run, by name."""
+        return dict(self._targets)
+
+    def find(self, name: str) -> Target:
+        """Raises: NotFound."""
+        try:
+            return self._targets[name]
+        except KeyError:
+            known = ", ".join(sorted(self._targets)) or "nothing"
+            raise NotFound(f"nothing here is called {name!r}; there is: {known}") from None
+
+    @property
+    def store(self) -> Store:
+        """Raises: UsageError, where the app is not open."""
+        if self._store is None:
+            raise UsageError("the app is not open yet: use `async with app:` or `await app.open()`")
+        return self._store
+
+    @property
+    def runner(self) -> "Runner":
+        """Raises: UsageError, where the app is not open."""
+        if self._runner is None:
+            raise UsageError("the app is not open yet: use `async with app:` or `await app.open()`")
+        return self._runner
+
+    # Its life
+
+    async def open(self) -> "App":
+        """Open the store and bring its tables up to date.
+
+        Raises:
+            StoreError: it cannot be opened; the message says what to do.
+        """
+        async with self._opening:
+            if self._runner is None:
+                from weft.runtime.runner import Runner  # noqa: PLC0415  # only an app needs them
+                from weft.storage import open_store  # noqa: PLC0415
+
+                self._store = await open_store(self.store_url)
+                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps)
+        return self
+
+    async def close(self) -> None:
+        """Stop work, if this process does any, and close the store."""
+        runner, self._runner = self._runner, None
+        store, self._store = self._store, None
+        if runner is not None and store is not None:
+            await runner.stop()
+            await runner.close()
+            await store.close()
+
+    async def __aenter__(self) -> "App":
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Work the queue in this process: drive submitted runs, and those that dead processes left."""
+        await (await self.open()).runner.start()
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Let runs come to rest for ``grace`` seconds, and leave the others to another process."""
+        if self._runner is not None:
+            await self._runner.stop(grace)
+
+    # For people
+
+    async def run(
+        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+    ) -> Result[Any]:
+        """Run here and now, on a new thread or on one that goes on.
+
+        Raises:
+            WeftError: what ended the run; it is on record too.
+        """
+        await self.open()
+        return await self.runner.run(
+            self._target(target), input, self._scope(user), thread=thread, deps=self._given(deps)
+        )
+
+    def run_sync(
+        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+    ) -> Result[Any]:
+        """``run`` for programs without an event loop. The store is closed again at its end."""
+
+        async def main() -> Result[Any]:
+            async with self:
+                return await self.run(target, input, thread=thread, user=user, deps=deps)
+
+        return block(main)
+
+    async def stream(
+        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+    ) -> AsyncGenerator[Envelope]:
+        """``run``, seen event by event. Leaving the loop cancels the run.
+
+        Raises:
+            WeftError: what ended the run, after its ``run.failed``.
+        """
+        await self.open()
+        scope = self._scope(user)
+        target = self._target(target)
+        record = await self.runner.create(target, input, scope, thread=thread)
+        task = asyncio.create_task(self.runner.drive(target, record, input, deps=self._given(deps)))
+        try:
+            async with aclosing(self.runner.watch(scope, record.id)) as happenings:
+                async for happening in happenings:
+                    if isinstance(happening, Envelope):
+                        yield happening
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def resume(
+        self, run_id: str, answers: Mapping[str, Any], *, user: str | None = None, deps: Any = None
+    ) -> Result[Any]:
+        """Answer questions of a paused run, and go on with it here and now.
+
+        Raises:
+            NotFound: no such run or question.
+            Conflict: it does not wait, or other answers were given.
+            UsageError: some of its questions have no answer yet.
+        """
+        await self.open()
+        scope = Scope(self.workspace, user)
+        record = await self.runner.answer(scope, run_id, answers, here=True)
+        if record.status == "paused":
+            raise UsageError(f"run {run_id} waits for more answers: give them too, all or one by one with `answer`")
+        return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
+
+    # For servers
+
+    async def submit(
+        self,
+        target: str,
+        input: Any,
+        *,
+        scope: Scope,
+        thread: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> RunRecord:
+        """Queue a run; a started app, this or another, drives it.
+
+        Raises:
+            NotFound: no such target, or the thread is not yours.
+            Conflict: the idempotency key was used for something else.
+        """
+        await self.open()
+        return await self.runner.submit(target, input, scope, thread=thread, idempotency_key=idempotency_key)
+
+    async def wait(self, scope: Scope, run_id: str, timeout: float | None = None) -> RunRecord:
+        """The run once it rests, or as it is after ``timeout`` seconds."""
+        await self.open()
+        return await self.runner.wait(scope, run_id, timeout)
+
+    async def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
+        """Every event after number ``after``, stored and then live, until the run rests."""
+        await self.open()
+        async with aclosing(self.runner.watch(scope, run_id, after=after)) as happenings:
+            async for happening in happenings:
+                yield happening
+
+    async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[Envelope]:
+        """The stored events after number ``after``."""
+        await self.open()
+        return await stored_events(self.store, scope, run_id, after=after, limit=limit)
+
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None = None) -> RunRecord:
+        """End a run and all below it."""
+        await self.open()
+        return await self.runner.cancel(scope, run_id, reason)
+
+    async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
+        """Record answers; with the last one the run is queued again."""
+        await self.open()
+        return await self.runner.answer(scope, run_id, answers)
+
+    async def messages(
+        self,
+        scope: Scope,
+        thread_id: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 50,
+        newest: bool = False,
+    ) -> list[tuple[MessageRow, Message]]:
+        """Messages of the thread's own conversation, in order."""
+        await self.open()
+        rows = await self.store.threads.messages(
+            scope, thread_id, after=after, before=before, limit=limit, newest=newest
+        )
+        return [(row, load_message(row)) for row in rows]
+
+    async def explain(self, scope: Scope, thread_id: str) -> Explanation:
+        """What the model sees of a thread now: each part, its source and its size.
+
+        Raises:
+            NotFound: no such thread, or it is not yours.
+        """
+        await self.open()
+        thread = await self.store.threads.get(scope, thread_id)
+        opened = await self.store.threads.open(thread_id, conversation="")
+        target = self._targets.get(thread.target)
+        instructions = target.instructions if isinstance(target, Agent) else ""
+        words = instructions if isinstance(instructions, str) else "(made anew for each run)"
+        return explain(words, load_context(opened.context, opened.messages))
+
+    def _target(self, target: Target | str) -> Target:
+        return self.find(target) if isinstance(target, str) else target
+
+    def _scope(self, user: str) -> Scope:
+        return Scope(self.workspace, user)
+
+    def _given(self, deps: Any) -> Any:
+        return self._deps if deps is None else deps

@@ -1,0 +1,46 @@
+"""The store's tables: are they those of this program, and bring them up to date."""
+
+import asyncio
+
+import typer
+
+from weft.cli.console import err, out, print_json
+from weft.cli.options import Json, Store
+from weft.errors import SchemaMismatch
+from weft.settings import Settings
+from weft.storage import open_store
+
+command = typer.Typer(add_completion=False, no_args_is_help=True, help="The store's tables.")
+
+
+@command.command()
+def upgrade(store: Store = None, json: Json = False) -> None:
+    """Make the tables, or bring them up to date. Opening a store does this too."""
+    with err.status("upgrading ..."):
+        url = asyncio.run(_open(store or Settings().store, migrate=True))
+    _say(url, "up to date", as_json=json)
+
+
+@command.command()
+def current(store: Store = None, json: Json = False) -> None:
+    """Whether the tables are those of this program; exit code 1 if not. Changes nothing."""
+    asked = store or Settings().store
+    try:
+        url = asyncio.run(_open(asked, migrate=False))
+    except SchemaMismatch as error:
+        _say(asked.rpartition("@")[2], str(error), as_json=json)
+        raise typer.Exit(1) from None
+    _say(url, "up to date", as_json=json)
+
+
+async def _open(url: str, *, migrate: bool) -> str:
+    store = await open_store(url, migrate=migrate)
+    await store.close()
+    return store.url
+
+
+def _say(url: str, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"store": url, "state": state})
+    else:
+        out.print(f"{url}: {state}", markup=False)

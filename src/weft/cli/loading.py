@@ -1,0 +1,154 @@
+"""What ``FILE.py`` and ``FILE.py:name`` mean: the agents, graphs or the app in a file."""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+from msgspec import Struct
+
+from weft.agents.agent import Agent
+from weft.app import App
+from weft.engine.context import Target
+from weft.errors import NotFound, UsageError, WeftError
+from weft.settings import Settings
+
+T = TypeVar("T")
+
+
+def split(spec: str) -> tuple[Path, str | None]:
+    """The file and the name in it.
+
+    >>> split("desk.py:writer")
+    (PosixPath('desk.py'), 'writer')
+    """
+    head, colon, name = spec.rpartition(":")
+    if colon and head.endswith(".py"):
+        return Path(head), name or None
+    return Path(spec), None
+
+
+def load(path: Path) -> ModuleType:
+    """Import a file as a module; its folder is on the import path, as with ``python FILE.py``.
+
+    Raises:
+        NotFound: there is no such file.
+        UsageError: it cannot be imported; the message says where it stopped.
+    """
+    if not path.is_file():
+        raise NotFound(f"there is no file {str(path)!r}")
+    path = path.resolve()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except (KeyboardInterrupt, WeftError):
+        raise
+    except BaseException as error:
+        raise UsageError(f"{path.name} cannot be imported: {_where(error, path)}") from error
+    return module
+
+
+def _where(error: BaseException, path: Path) -> str:
+    words = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return words
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{words} (line {lines[-1]})" if lines else words
+
+
+def public(module: ModuleType) -> Mapping[str, Any]:
+    """What the module's author wrote under a name that others may use."""
+    return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+
+@runtime_checkable
+class _Runnable(Target, Protocol):
+    """A target, told apart from other values."""
+
+
+class Opened(Struct, frozen=True):
+    """What a command works on."""
+
+    app: App
+    target: str | None = None
+    """The target that was named, or the only one there is."""
+
+    def one(self) -> str:
+        """The target to run.
+
+        Raises:
+            UsageError: there are several, and none was named.
+        """
+        if self.target is not None:
+            return self.target
+        raise UsageError(f"name one of them: {', '.join(sorted(self.app.targets()))}")
+
+
+def open_spec(spec: str, *, store: str | None = None, model: str | None = None) -> Opened:
+    """The app of ``FILE.py`` or ``FILE.py:name``: the one that is in it, or one made of the agents in it.
+
+    Raises:
+        NotFound: there is no such file, or nothing of that name in it.
+        UsageError: the file cannot be imported, or nothing in it can be run.
+    """
+    path, name = split(spec)
+    values = public(load(path))
+    if name is not None and name not in values:
+        return _by_target(values, path, name, store, model)
+    chosen = list(values.values()) if name is None else [values[name]]
+    apps = _distinct(value for value in chosen if isinstance(value, App))
+    app = _as_asked(apps[0], spec, store, model) if len(apps) == 1 else _made(chosen, spec, store, model)
+    names = list(app.targets())
+    return Opened(app, names[0] if len(names) == 1 else None)
+
+
+def _by_target(values: Mapping[str, Any], path: Path, name: str, store: str | None, model: str | None) -> Opened:
+    """``FILE.py:name`` where no variable is called so, but a target is."""
+    opened = open_spec(str(path), store=store, model=model)
+    if name not in opened.app.targets():
+        known = sorted({*opened.app.targets(), *(key for key, value in values.items() if isinstance(value, _Runnable))})
+        raise NotFound(f"{path.name} holds no {name!r}; it holds {', '.join(known)}")
+    return Opened(opened.app, name)
+
+
+def _as_asked(app: App, spec: str, store: str | None, model: str | None) -> App:
+    """The app of the file, on another store where one is named."""
+    if model is not None:
+        raise UsageError(f"--model needs an agent, and {spec} is an app: name an agent of it")
+    if store is not None:
+        app.store_url = store
+    return app
+
+
+def _made(values: Iterable[Any], spec: str, store: str | None, model: str | None) -> App:
+    """An app of all that can be run among the values."""
+    targets = _distinct(value for value in values if isinstance(value, _Runnable) and not isinstance(value, type))
+    if not targets:
+        raise UsageError(f"{spec} holds no agent, graph or app; make one: agent = Agent('name', ...)")
+    settings = Settings()
+    return App(
+        targets=[with_model(target, model) for target in targets],
+        store=store or settings.store,
+        workspace=settings.workspace,
+    )
+
+
+def with_model(target: Target, model: str | None) -> Target:
+    """The agent on another model; anything else as it is."""
+    if model is None or not isinstance(target, Agent):
+        return target
+    return replace(cast("Agent[Any]", target), model=model)
+
+
+def _distinct(values: Iterable[T]) -> list[T]:
+    """Each object once, however many names it has."""
+    return list({id(value): value for value in values}.values())

@@ -1,0 +1,74 @@
+"""Run a target once, here, and show what it does."""
+
+import asyncio
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from weft.app import App
+from weft.cli.console import Transcript, out, print_json, say
+from weft.cli.loading import open_spec
+from weft.cli.options import Json, Model, Store
+from weft.cli.talking import turn
+from weft.errors import UsageError
+from weft.messages import Usage
+from weft.storage.base import Page, RunRecord, Scope
+
+command = typer.Typer(add_completion=False)
+
+
+@command.command()
+def run(
+    target: Annotated[str, typer.Argument(help="FILE.py:name, or FILE.py where only one thing in it can be run.")],
+    input: Annotated[str, typer.Argument(help="What to say; - reads it from standard input.")],
+    thread: Annotated[str | None, typer.Option(help="Go on in this thread; a new one without it.")] = None,
+    store: Store = None,
+    model: Model = None,
+    json: Json = False,
+) -> None:
+    """Run a target once. Exit code 4 means that it waits for an answer: weft runs answer."""
+    words = sys.stdin.read() if input == "-" else input
+    if not words.strip():
+        raise UsageError("there is nothing to say: the input is empty")
+    opened = open_spec(target, store=store, model=model)
+    record, report = asyncio.run(_once(opened.app, opened.one(), words, thread, None if json else Transcript()))
+    if json:
+        print_json(report)
+    else:
+        _tell(record, target)
+    if record.status != "finished":
+        raise typer.Exit(4 if record.status == "paused" else 1)
+
+
+async def _once(
+    app: App, target: str, input: str, thread: str | None, show: Transcript | None
+) -> tuple[RunRecord, dict[str, Any]]:
+    async with app:
+        record = await turn(app, target, input, thread=thread, show=show)
+        return record, await report(app, record)
+
+
+async def report(app: App, record: RunRecord) -> dict[str, Any]:
+    """A run as JSON values: what it gave, what it waits for, what it used."""
+    questions = await app.store.questions.open(Scope(app.workspace), Page(100, newest=False), run_id=record.id)
+    return {
+        "run_id": record.id,
+        "thread_id": record.thread_id,
+        "target": record.target,
+        "status": record.status,
+        "output": None if record.output is None else msgspec.Raw(record.output),
+        "error": record.error,
+        "usage": None if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
+        "questions": [{"id": row.id, "payload": msgspec.Raw(row.payload)} for row in questions],
+    }
+
+
+def _tell(record: RunRecord, spec: str) -> None:
+    usage = None if record.usage is None else msgspec.json.decode(record.usage, type=Usage)
+    used = "" if usage is None else f" · {usage.total_tokens} tokens"
+    cost = "" if usage is None or not usage.cost else f" · ${usage.cost:.4f}"
+    say(f"[dim]{record.status} · {record.id} · thread {record.thread_id}{used}{cost}[/]")
+    if record.status == "paused":
+        out.print(f"It waits for an answer: weft runs answer {record.id} yes --here {spec}", markup=False)

@@ -1,0 +1,154 @@
+"""Graphs: what runs after what. A ``Graph`` is a frozen value, shared by any number of runs."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from weft.engine.channels import Channel
+from weft.engine.context import Context
+from weft.engine.policy import DEFAULT, Policy
+from weft.errors import GraphError
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Send(Struct, frozen=True):
+    """Run ``node`` next, with ``payload``: one activation for each send."""
+
+    node: str
+    payload: Any = None
+
+
+class Update(Struct, frozen=True):
+    """What a node gives back: values for channels, and what to run next beside its fixed successors."""
+
+    writes: Mapping[str, Any] = NOTHING
+    sends: Sequence[Send] = ()
+    goto: Sequence[str] = ()
+    instead: bool = False
+    """Whether ``sends`` and ``goto`` replace the fixed successors."""
+
+
+State: TypeAlias = Mapping[str, Any]
+NodeFn: TypeAlias = Callable[[State, Any, Context[Any]], Awaitable[Update]]
+Schedule: TypeAlias = Literal["superstep", "eager"]
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One place in a graph where work is done."""
+
+    name: str
+    run: NodeFn
+    """Gets an immutable snapshot of the state, the payload of a ``Send`` (else ``None``), and a context."""
+    then: tuple[str, ...] = ()
+    """The nodes that always run after it."""
+    listens: tuple[str, ...] = ()
+    """Channels that wake it."""
+    payload: Any = Any
+    """The type of what a ``Send`` to this node carries: its codec."""
+    policy: Policy = DEFAULT
+
+
+class Graph:
+    """Nodes, channels, and how an input enters and an output leaves.
+
+    ``writers`` says who may write a channel; one that is not in it may be written by every node.
+    ``schedule`` is ``superstep`` (all activations of a step commit together) or ``eager`` (each
+    commits when it is done and wakes what is ready).
+
+    Raises:
+        GraphError: something is named that is not there.
+    """
+
+    __slots__ = (
+        "allowed",
+        "channels",
+        "enter",
+        "leave",
+        "listeners",
+        "name",
+        "nodes",
+        "passing",
+        "schedule",
+        "version",
+        "writers",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        channels: Mapping[str, Channel],
+        nodes: Sequence[Node],
+        enter: Callable[[Any], Update],
+        leave: Callable[[State], Any],
+        schedule: Schedule = "superstep",
+        writers: Mapping[str, frozenset[str]] = NOTHING,
+    ) -> None:
+        self.name = name
+        self.channels = MappingProxyType(dict(channels))
+        self.nodes = MappingProxyType({node.name: node for node in nodes})
+        self.enter = enter
+        self.leave = leave
+        self.schedule: Schedule = schedule
+        self.writers = MappingProxyType(dict(writers))
+        if len(self.nodes) != len(nodes):
+            raise GraphError(f"graph {name!r} has two nodes of the same name")
+        self._check_names()
+        self.passing = tuple(key for key, channel in self.channels.items() if channel.passing)
+        self.listeners = MappingProxyType(
+            {
+                channel: names
+                for channel in self.channels
+                if (names := tuple(node.name for node in nodes if channel in node.listens))
+            }
+        )
+        self.allowed = MappingProxyType({node.name: self._writable(node.name) for node in nodes})
+        self.version = self._hash()
+
+    def graph(self) -> "Graph":
+        """A graph is a target itself."""
+        return self
+
+    def check(self, node: str, update: Update) -> None:
+        """See that ``node`` may do what it did.
+
+        Raises:
+            GraphError: it wrote where it may not, or to what is not there.
+        """
+        if update.writes and not self.allowed[node].issuperset(update.writes):
+            for channel in update.writes:
+                if channel not in self.channels:
+                    raise GraphError(f"node {node!r} wrote to {channel!r}; graph {self.name!r} has no such channel")
+                if channel not in self.allowed[node]:
+                    may = ", ".join(sorted(self.writers[channel])) or "nobody"
+                    raise GraphError(f"node {node!r} may not write to channel {channel!r}; only {may} may")
+        for target in (*update.goto, *(send.node for send in update.sends)):
+            if target not in self.nodes:
+                raise GraphError(f"node {node!r} goes on to {target!r}; graph {self.name!r} has no such node")
+
+    def _writable(self, node: str) -> frozenset[str]:
+        return frozenset(key for key in self.channels if key not in self.writers or node in self.writers[key])
+
+    def _check_names(self) -> None:
+        for node in self.nodes.values():
+            self._known(node.name, "runs after", node.then, self.nodes)
+            self._known(node.name, "listens to", node.listens, self.channels)
+            self._known(node.name, "handles errors with", node.policy.handlers, self.nodes)
+        for channel, writers in self.writers.items():
+            self._known(channel, "may be written by", tuple(writers), self.nodes)
+
+    def _known(self, who: str, does: str, named: Sequence[str], known: Mapping[str, Any]) -> None:
+        if unknown := [name for name in named if name not in known]:
+            raise GraphError(f"{who!r} in graph {self.name!r} {does} {unknown}, which is not there")
+
+    def _hash(self) -> str:
+        shape = [
+            sorted((key, type(channel).__name__, repr(channel.of)) for key, channel in self.channels.items()),
+            sorted((node.name, node.then, node.listens, repr(node.payload)) for node in self.nodes.values()),
+            self.schedule,
+        ]
+        return hashlib.sha256(repr(shape).encode()).hexdigest()[:12]

@@ -1,0 +1,236 @@
+"""The loop: run what is in the frontier side by side, apply, commit. The engine's only concurrency."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from weft.engine.context import Asked, Context, Interrupted
+from weft.engine.graph import Graph, Send, Update
+from weft.engine.policy import Failure
+from weft.engine.step import Activation, Checkpoint, apply
+from weft.errors import LimitExceeded, NodeTimeout, WeftError
+
+
+class Recorder(Protocol):
+    """Where the scheduler puts what must outlive it. Only ``commit`` may make it wait."""
+
+    def context(self, activation: Activation) -> Context[Any]: ...
+
+    def started(self, activation: Activation, attempt: int) -> None: ...
+
+    def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
+        """It is done. ``alone``: its commit follows at once, so nothing more need be kept of it."""
+        ...
+
+    def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None: ...
+
+    def commit(self, checkpoint: Checkpoint) -> Awaitable[None] | None:
+        """Put the checkpoint on record; ``None`` where there is nothing to wait for."""
+        ...
+
+
+class Paused(Exception):
+    """The graph cannot go on until these questions have answers."""
+
+    def __init__(self, questions: tuple[Asked, ...]) -> None:
+        super().__init__(", ".join(question.id for question in questions))
+        self.questions = questions
+
+
+NONE_FINISHED: Mapping[str, Update] = MappingProxyType({})
+
+
+async def drive(
+    graph: Graph,
+    checkpoint: Checkpoint,
+    recorder: Recorder,
+    *,
+    finished: Mapping[str, Update] = NONE_FINISHED,
+    max_steps: int = 1000,
+) -> Checkpoint:
+    """Run ``graph`` from ``checkpoint`` until its frontier is empty; the last checkpoint.
+
+    ``finished`` holds the updates of activations that were done before a crash: they do not run again.
+
+    Raises:
+        Paused: nodes asked questions; the checkpoint on record is the one to resume from.
+        LimitExceeded: more than ``max_steps`` steps.
+        Exception: what a node raised, after its policy had its say; its siblings are cancelled.
+    """
+    last = checkpoint.step + max_steps
+    if graph.schedule == "eager":
+        return await _Eager(graph, checkpoint, recorder, finished, last).drive()
+    while frontier := checkpoint.frontier:
+        _within(checkpoint, last, graph)
+        state = MappingProxyType(checkpoint.values)
+        if len(frontier) == 1 and not finished:
+            activation = frontier[0]
+            try:
+                update = await _attempt(graph, state, activation, recorder)
+            except Interrupted as asked:
+                raise Paused(asked.questions) from None
+            recorder.finished(activation, update, alone=True)
+            done = [(activation, update)]
+        else:
+            updates = await _side_by_side(graph, state, frontier, recorder, finished)
+            done = [(activation, updates[activation.id]) for activation in frontier]
+            finished = NONE_FINISHED
+        checkpoint = apply(graph, checkpoint, done)
+        if (durable := recorder.commit(checkpoint)) is not None:
+            await durable
+    return checkpoint
+
+
+def _within(checkpoint: Checkpoint, last: int, graph: Graph) -> None:
+    if checkpoint.step >= last:
+        raise LimitExceeded(f"graph {graph.name!r} took more steps than its limit allows; does it loop?")
+
+
+async def _side_by_side(
+    graph: Graph,
+    state: Mapping[str, Any],
+    frontier: tuple[Activation, ...],
+    recorder: Recorder,
+    finished: Mapping[str, Update],
+) -> dict[str, Update]:
+    """The updates of all activations of the frontier, or the first error, or all questions."""
+    updates: dict[str, Update] = {}
+    questions: list[Asked] = []
+    errors: list[Exception] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def run(activation: Activation) -> None:
+        try:
+            update = await _attempt(graph, state, activation, recorder)
+        except Interrupted as asked:
+            questions.extend(asked.questions)
+        except Exception as error:
+            errors.append(error)
+            for task in tasks:
+                task.cancel()
+        else:
+            updates[activation.id] = update
+            recorder.finished(activation, update, alone=False)
+
+    async with asyncio.TaskGroup() as group:
+        for activation in frontier:
+            if activation.id in finished:
+                updates[activation.id] = finished[activation.id]
+            else:
+                tasks.append(group.create_task(run(activation)))
+    if errors:
+        raise errors[0]
+    if questions:
+        raise Paused(tuple(questions))
+    return updates
+
+
+class _Eager:
+    """Every activation commits by itself as soon as it is done, and what it woke starts at once."""
+
+    def __init__(
+        self, graph: Graph, checkpoint: Checkpoint, recorder: Recorder, finished: Mapping[str, Update], last: int
+    ) -> None:
+        self._graph, self._checkpoint, self._recorder = graph, checkpoint, recorder
+        self._finished, self._last = finished, last
+        self._running: dict[asyncio.Task[Update], Activation] = {}
+        self._begun: set[str] = set()
+        self._questions: list[Asked] = []
+
+    async def drive(self) -> Checkpoint:
+        try:
+            await self._start()
+            while self._running:
+                done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                for task in [task for task in self._running if task in done]:
+                    await self._settle(task, self._running.pop(task))
+        finally:
+            await _cancel(self._running)
+        if self._questions:
+            raise Paused(tuple(self._questions))
+        return self._checkpoint
+
+    async def _start(self) -> None:
+        """Start every activation of the frontier that is not running yet."""
+        state = MappingProxyType(self._checkpoint.values)
+        for activation in self._checkpoint.frontier:
+            if activation.id in self._begun:
+                continue
+            self._begun.add(activation.id)
+            if activation.id in self._finished:
+                await self._commit(activation, self._finished[activation.id])
+                continue
+            task = asyncio.create_task(_attempt(self._graph, state, activation, self._recorder))
+            self._running[task] = activation
+
+    async def _settle(self, task: asyncio.Task[Update], activation: Activation) -> None:
+        try:
+            update = task.result()
+        except Interrupted as asked:
+            self._questions.extend(asked.questions)
+            return
+        self._recorder.finished(activation, update, alone=True)
+        await self._commit(activation, update)
+
+    async def _commit(self, activation: Activation, update: Update) -> None:
+        _within(self._checkpoint, self._last, self._graph)
+        self._checkpoint = apply(self._graph, self._checkpoint, [(activation, update)])
+        if (durable := self._recorder.commit(self._checkpoint)) is not None:
+            await durable
+        await self._start()
+
+
+async def _cancel(tasks: Mapping[asyncio.Task[Update], Activation]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _attempt(graph: Graph, state: Mapping[str, Any], activation: Activation, recorder: Recorder) -> Update:
+    """Run one activation as its policy says: time limit, retries, error route."""
+    node = graph.nodes[activation.node]
+    policy = node.policy
+    attempt = 1
+    while True:
+        recorder.started(activation, attempt)
+        try:
+            if policy.timeout is None:
+                update = await node.run(state, activation.payload, recorder.context(activation))
+            else:
+                update = await _timed(node.run(state, activation.payload, recorder.context(activation)), policy.timeout)
+            graph.check(activation.node, update)
+            return update
+        except Exception as error:
+            retrying = policy.retry is not None and policy.retry.wants(error, attempt)
+            recorder.failed(activation, error, attempt, retrying=retrying)
+            if policy.retry is None or not retrying:
+                if policy.on_error is None:
+                    raise
+                return Update(sends=(Send(policy.on_error, failure(activation.node, error)),), instead=True)
+            pause = policy.retry.pause_before(attempt + 1)
+        attempt += 1
+        await asyncio.sleep(pause)
+
+
+async def _timed(running: Awaitable[Update], seconds: float) -> Update:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await running
+    except TimeoutError as error:
+        if limit.expired():
+            raise NodeTimeout(f"the node ran longer than {seconds:g} s") from error
+        raise
+
+
+def failure(node: str, error: Exception) -> Failure:
+    """An error as a value."""
+    code = error.code if isinstance(error, WeftError) else "bug"
+    return Failure(node=node, code=code, message=f"{error}" if isinstance(error, WeftError) else describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """A foreign error in one line."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

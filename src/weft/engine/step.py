@@ -1,0 +1,131 @@
+"""The algebra of a step: pure functions. No clock, no I/O, no await.
+
+A checkpoint holds the *frontier*: the activations that are still to run. ``begin`` and ``apply`` make
+the next checkpoint from what nodes returned. Superstep and eager schedules are the same algebra:
+one applies a whole frontier at once, the other each activation by itself. Everything that is hard
+about concurrency, retries and crashes lives elsewhere, so this can be tested with tables.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
+
+from weft.engine.channels import UNSET
+from weft.engine.graph import NOTHING, Graph, Send, Update
+from weft.errors import GraphError
+
+NO_WRITES: Mapping[str, list[Any]] = MappingProxyType({})
+
+
+class Activation(Struct, frozen=True):
+    """One run of one node. Its id is unique in the thread and the same after a restart."""
+
+    id: str
+    node: str
+    payload: Any = None
+    sent: bool = False
+    """Whether a ``Send`` made it, so that the payload counts."""
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """Everything needed to go on with a graph, at the edge between two steps."""
+
+    step: int = 0
+    values: Mapping[str, Any] = NOTHING
+    frontier: tuple[Activation, ...] = ()
+    written: Mapping[str, list[Any]] = NO_WRITES
+    """The updates of the last step by channel: what a store has to add."""
+
+
+def begin(graph: Graph, checkpoint: Checkpoint, input: Any) -> Checkpoint:
+    """The checkpoint with ``input`` written, as though a node had done it."""
+    update = graph.enter(input)
+    return _next(graph, checkpoint, (), (update,), {}, [])
+
+
+def apply(graph: Graph, checkpoint: Checkpoint, done: Sequence[tuple[Activation, Update]]) -> Checkpoint:
+    """The state after the activations in ``done``, in this order, made these updates.
+
+    Raises:
+        GraphError: two updates cannot stand together; the checkpoint given is still good.
+    """
+    if len(done) == len(checkpoint.frontier):
+        rest: tuple[Activation, ...] = ()
+    else:
+        finished = {activation.id for activation, _ in done}
+        rest = tuple(activation for activation in checkpoint.frontier if activation.id not in finished)
+    woken: dict[str, None] = {}
+    updates: list[Update] = []
+    for activation, update in done:
+        if not update.instead:
+            for name in graph.nodes[activation.node].then:
+                woken[name] = None
+        updates.append(update)
+    return _next(graph, checkpoint, rest, updates, woken, [])
+
+
+def _next(
+    graph: Graph,
+    checkpoint: Checkpoint,
+    rest: tuple[Activation, ...],
+    updates: Sequence[Update],
+    woken: dict[str, None],
+    sends: list[Send],
+) -> Checkpoint:
+    written: dict[str, list[Any]] = {}
+    for update in updates:
+        for name, value in update.writes.items():
+            if name in written:
+                written[name].append(value)
+            else:
+                written[name] = [value]
+        for name in update.goto:
+            woken[name] = None
+        if update.sends:
+            sends.extend(update.sends)
+    values = _merge(graph, checkpoint.values, rest, written, woken)
+    step = checkpoint.step + 1
+    frontier = [Activation(f"{step}:{name}", name) for name in woken]
+    if sends:
+        frontier.extend([Activation(f"{step}:{s.node}#{i}", s.node, s.payload, True) for i, s in enumerate(sends)])
+    return Checkpoint(
+        step=step, values=values, frontier=(*rest, *frontier) if rest else tuple(frontier), written=written
+    )
+
+
+def _merge(
+    graph: Graph,
+    before: Mapping[str, Any],
+    rest: tuple[Activation, ...],
+    written: Mapping[str, list[Any]],
+    woken: dict[str, None],
+) -> Mapping[str, Any]:
+    if not written and not graph.passing:
+        return before
+    values = dict(before)
+    for name in graph.passing:
+        if name in values and name not in written and not _awaited(graph, name, rest):
+            del values[name]
+    for name, updates in written.items():
+        channel = graph.channels[name]
+        try:
+            value = channel.merge(values.get(name, UNSET), updates)
+        except GraphError as error:
+            raise GraphError(f"channel {name!r} of graph {graph.name!r}: {error}") from None
+        listeners = graph.listeners.get(name)
+        if listeners and channel.ready(value):
+            value = channel.woken(value)
+            for listener in listeners:
+                woken[listener] = None
+        if value is UNSET:
+            values.pop(name, None)
+        else:
+            values[name] = value
+    return values
+
+
+def _awaited(graph: Graph, channel: str, rest: tuple[Activation, ...]) -> bool:
+    """Whether an activation that has not finished was woken by this channel and may still read it."""
+    return any(channel in graph.nodes[activation.node].listens for activation in rest)

@@ -1,0 +1,155 @@
+"""What a provider's error means to us: one of our own, with the provider's words and what to do about it.
+
+Errors are told apart by the names of their classes, so that this file needs no LiteLLM to be read or tested.
+"""
+
+import json
+import re
+from typing import Any
+
+from weft.errors import (
+    AuthenticationFailed,
+    ContentFiltered,
+    ContextWindowExceeded,
+    ModelError,
+    ModelUnavailable,
+    RateLimited,
+)
+
+_HINTS: dict[type[ModelError], str] = {
+    RateLimited: "Try again later, or use another model.",
+    ModelUnavailable: "Is the server running, and its address right? Try again, or use another model.",
+    AuthenticationFailed: "Set the provider's key in the environment, or pass api_key='os.environ/NAME'.",
+    ContextWindowExceeded: "Shorten the context, or use a model with a larger window.",
+    ContentFiltered: "Change the prompt; the provider refused it.",
+}
+_NAMES: tuple[tuple[str, type[ModelError]], ...] = (
+    ("ContextWindowExceededError", ContextWindowExceeded),
+    ("ContentPolicyViolationError", ContentFiltered),
+    ("RateLimitError", RateLimited),
+    ("AuthenticationError", AuthenticationFailed),
+    ("PermissionDeniedError", AuthenticationFailed),
+    ("BadRequestError", ModelError),
+    ("NotFoundError", ModelError),
+    ("UnprocessableEntityError", ModelError),
+    ("APIResponseValidationError", ModelError),
+    ("Timeout", ModelUnavailable),
+    ("TimeoutError", ModelUnavailable),
+    ("ConnectionError", ModelUnavailable),
+    ("InternalServerError", ModelUnavailable),
+    ("ServiceUnavailableError", ModelUnavailable),
+    ("BadGatewayError", ModelUnavailable),
+    ("APIConnectionError", ModelUnavailable),
+)
+_BY_STATUS: dict[int, type[ModelError]] = {
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
+    408: ModelUnavailable,
+    429: RateLimited,
+    **dict.fromkeys((500, 502, 503, 504, 529), ModelUnavailable),
+}
+_BUGS = (AttributeError, TypeError, KeyError, IndexError, ImportError, NameError)
+_MISREAD = re.compile(r"provider returned 'choices'|invalid response object|unable to (parse|get json)", re.IGNORECASE)
+_UNPAID = re.compile(r"insufficient[_ ](quota|balance|credits)|payment required", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"content_policy_violation|content[_ ]filter|content management policy|safety system", re.IGNORECASE
+)
+_NAMED = re.compile(r"^\s*(litellm\.)?[A-Za-z_]*(Error|Exception|Timeout)\b( [A-Z]\w*Error)?\s*[:-]+\s*")
+
+
+def translated(error: BaseException, model: str, *, secret: str | None = None) -> ModelError:
+    """Our error for theirs. ``secret`` is never part of the words, even where the provider repeats it."""
+    error = getattr(error, "original_exception", None) or error
+    said = _words(error)
+    if secret and len(secret) > 3:
+        said = said.replace(secret, "***")
+    kind, hint = _kind(error)
+    wait = _retry_after(error)
+    ending = "" if said.endswith((".", "!", "?")) else "."
+    return kind(" ".join([f"{model}: {said}{ending}", *([f"Retry after {wait} s."] if wait else []), hint]).strip())
+
+
+def _kind(error: BaseException) -> tuple[type[ModelError], str]:
+    names = [each.__name__ for each in type(error).__mro__]
+    said = f"{error} {getattr(error, 'body', None) or ''} {getattr(error, 'code', None) or ''}"
+    kind = next((ours for name, ours in _NAMES if name in names), _BY_STATUS.get(_status(error), ModelError))
+    if kind is RateLimited and _UNPAID.search(said):
+        return ModelError, "Check the plan and the balance of the provider's account."
+    if kind is ModelError and _REFUSED.search(said):
+        kind = ContentFiltered
+    if kind is ModelUnavailable and _MISREAD.search(said):
+        return (
+            ModelError,
+            "The server does not answer in this provider's format: check base_url and the model's prefix.",
+        )
+    if kind is ModelUnavailable and _is_bug(error):
+        return ModelError, "LiteLLM could not handle this call; another version of it may."
+    if "NotFoundError" in names:
+        return ModelError, "Check the model's name and base_url."
+    if "LLM Provider NOT provided" in said:
+        return ModelError, "Write the model as 'provider/model', or give base_url for an OpenAI-compatible server."
+    return kind, _HINTS.get(kind, "")
+
+
+def _status(error: BaseException) -> int:
+    status: Any = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else 0
+
+
+def _is_bug(error: BaseException) -> bool:
+    """LiteLLM calls its own mistakes connection errors; the cause tells them apart."""
+    cause = error.__cause__ or error.__context__
+    depth = 0
+    while cause is not None and depth < 8:
+        if isinstance(cause, OSError | TimeoutError):
+            return False
+        if isinstance(cause, _BUGS):
+            return True
+        cause, depth = cause.__cause__ or cause.__context__, depth + 1
+    return False
+
+
+def _words(error: BaseException) -> str:
+    """The provider's own words, without the names of the classes that they came through.
+
+    >>> _words(Exception('litellm.BadRequestError: OpenAIException - {"error": {"message": "No such model"}}'))
+    'No such model'
+    """
+    said = str(getattr(error, "message", None) or error) or type(error).__name__
+    said = said.partition("\nTraceback (most recent call last)")[0]
+    while (shorter := _NAMED.sub("", said, count=1)) != said and shorter:
+        said = shorter
+    return _message(said).strip()
+
+
+def _message(said: str) -> str:
+    begin, end = said.find("{"), said.rfind("}")
+    if begin < 0 or end < begin:
+        return said
+    try:
+        told: Any = json.loads(said[begin : end + 1])
+    except ValueError:
+        return said
+    words = _inner(told)
+    return f"{said[:begin]}{words}" if words else said
+
+
+def _inner(told: Any) -> str | None:
+    """The message inside an error body; OpenRouter puts the words of the model's own provider beside it."""
+    if isinstance(told, str):
+        return told
+    if not isinstance(told, dict):
+        return None
+    body: dict[str, Any] = told  # pyright: ignore[reportUnknownVariableType]  # JSON
+    words = _inner(body.get("error")) or _inner(body.get("message")) or _inner(body.get("detail"))
+    metadata: Any = body.get("metadata") or {}
+    raw: Any = metadata.get("raw") if isinstance(metadata, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
+    return f"{words}: {raw}" if words and isinstance(raw, str) else words
+
+
+def _retry_after(error: BaseException) -> str | None:
+    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    if headers is None:
+        return None
+    wait: Any = headers.get("retry-after")
+    return str(wait) if wait else None

@@ -1,0 +1,232 @@
+"""The one door to LiteLLM, and through it to every provider that it knows.
+
+LiteLLM takes seconds and much memory to import, so it is imported on the first call, in a thread, and never
+asked to fetch anything by itself. Nothing of it passes this door: messages, answers and errors are ours.
+"""
+
+import asyncio
+import importlib
+import importlib.metadata
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol, runtime_checkable
+
+from weft.errors import AuthenticationFailed, ModelUnavailable, UsageError, WeftError
+from weft.messages import Json
+from weft.models.base import Answer, Piece, Request, close
+from weft.models.capabilities import capabilities, is_priced
+from weft.models.failures import translated
+from weft.models.mends import mend
+from weft.models.reply import Reply, Spoken
+from weft.models.wire import dialect, wire
+
+MALICIOUS = frozenset({"1.82.7", "1.82.8"})
+"""Releases of March 2026 that steal credentials when Python starts."""
+_ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_MODE": "PRODUCTION",
+}
+"""Prices and headers from the package, not from the network; ``.env`` is not read behind the caller's back."""
+_REFERENCE = "os.environ/"
+_NO_KEY = "none"
+"""What a server with its own address gets where no key is named: never one that was meant for another."""
+_NOT_STREAMED = frozenset({"cohere", "cohere_chat"})
+"""LiteLLM loses the calls, the end and the usage of these providers' streams: they are asked for whole answers."""
+_lock = threading.Lock()
+_library: list[Any] = []
+
+
+@runtime_checkable
+class Secret(Protocol):
+    """A key that does not show itself, such as pydantic's ``SecretStr``."""
+
+    def get_secret_value(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiteLLM:
+    """A model by LiteLLM's name for it: ``openai/gpt-5-mini``, ``anthropic/claude-sonnet-4-5``, ``ollama_chat/qwen3``.
+
+    With ``base_url`` it is asked for at that address. A name without a provider is then spoken to in OpenAI's
+    format, as vLLM, LM Studio, llama.cpp and most others understand it. No key from the environment is sent to
+    such an address unless ``api_key`` names it.
+
+    >>> LiteLLM("llama3.2", base_url="http://127.0.0.1:11434/v1")
+    LiteLLM(name='llama3.2', base_url='http://127.0.0.1:11434/v1')
+    """
+
+    name: str
+    base_url: str | None = None
+    api_key: str | Secret | None = field(default=None, repr=False, kw_only=True)
+    """``"os.environ/NAME"``, or an object that hides the key. A key itself is refused."""
+    stream: bool = field(default=True, repr=False, kw_only=True)
+    """False for a server that cannot stream: the answer then comes in one piece."""
+    timeout: float = field(default=600.0, repr=False, kw_only=True)
+    """Seconds for a whole answer."""
+    idle_timeout: float = field(default=300.0, repr=False, kw_only=True)
+    """Seconds of silence, before or between the chunks of a stream, after which the provider counts as gone."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.api_key, str) and not self.api_key.startswith(_REFERENCE):
+            raise UsageError("api_key takes 'os.environ/NAME' or a SecretStr, so that no key shows up in code or logs")
+
+    async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
+        """See ``Model.answer``. Nothing is tried twice here: ``ModelError.retryable`` tells a caller what may help."""
+        library = await loaded()
+        key = self._key()
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        reply: Any = None
+        streaming = self.stream
+        try:
+            spoken = _spoken(self.name, self.base_url)
+            streaming = self.stream and spoken.provider not in _NOT_STREAMED
+            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
+                reply = await library.acompletion(**self._asked(request, spoken, key, streaming))
+            said = Reply(library, spoken)
+            if streaming:
+                said.tap(reply)
+                while (chunk := await self._next(reply, deadline)) is not None:
+                    for piece in said.chunk(chunk):
+                        yield piece
+                for piece in said.assembly.late():
+                    yield piece
+                yield said.end(reply)
+            else:
+                for piece in said.whole(reply):
+                    yield piece
+                yield said.answer()
+        except WeftError:
+            raise
+        except TimeoutError as error:
+            raise self._silent() from error
+        except Exception as error:
+            raise translated(error, self.name, secret=key) from error
+        finally:
+            if streaming and reply is not None:
+                await close(reply)
+
+    def _asked(self, request: Request, spoken: Spoken, key: str | None, streaming: bool) -> Json:
+        asked = {
+            "timeout": self.timeout,
+            "max_retries": 0,
+            "_skip_mcp_handler": True,  # it would import LiteLLM's proxy, and all that a proxy needs
+            **wire(request, spoken.dialect, capabilities(self.name).output),
+            "model": spoken.asked,
+            "stream": streaming,
+        }
+        if streaming:
+            asked.setdefault("stream_options", {"include_usage": True})
+            asked["stream_timeout"] = self.timeout
+        if self.base_url is not None:
+            asked["api_base"] = self.base_url
+        if key is not None:
+            asked["api_key"] = key
+        return asked
+
+    def _key(self) -> str | None:
+        if isinstance(self.api_key, Secret):
+            return self.api_key.get_secret_value()
+        if self.api_key is not None:
+            variable = self.api_key.removeprefix(_REFERENCE)
+            if not (key := os.environ.get(variable)):
+                raise AuthenticationFailed(f"{self.name}: {variable} is not set in the environment")
+            return key
+        return None if self.base_url is None else _NO_KEY
+
+    async def _next(self, stream: Any, deadline: float) -> Any:
+        """The next chunk, or ``None`` at the end."""
+        left = deadline - asyncio.get_running_loop().time()
+        async with asyncio.timeout(min(self.idle_timeout, left)):
+            return await anext(stream, None)
+
+    def _silent(self) -> ModelUnavailable:
+        return ModelUnavailable(
+            f"{self.name}: no word for {self.idle_timeout:g} s, or no end after {self.timeout:g} s. "
+            "Try again, use another model, or allow more time (idle_timeout, timeout)."
+        )
+
+
+@lru_cache(maxsize=1024)
+def _spoken(name: str, base_url: str | None) -> Spoken:
+    library = load()
+    prefix, slash, rest = name.partition("/")
+    if base_url is not None and not (slash and rest and prefix in _providers()):
+        name = f"openai/{name}"
+    model, provider, _, _ = library.get_llm_provider(model=name, api_base=base_url)
+    return Spoken(name, provider, model, dialect(provider, model), is_priced(provider, model))
+
+
+@lru_cache(maxsize=1)
+def _providers() -> frozenset[str]:
+    return frozenset([str(getattr(each, "value", each)) for each in load().provider_list])
+
+
+async def loaded() -> Any:
+    """LiteLLM; the first time it is imported in a thread, so that the loop goes on."""
+    return _library[0] if _library else await asyncio.to_thread(load)
+
+
+def load() -> Any:
+    """LiteLLM, imported now if it was not yet. Takes seconds; no network.
+
+    Raises:
+        UsageError: the installed release is a malicious one.
+    """
+    with _lock:
+        if not _library:
+            refuse(importlib.metadata.version("litellm"))
+            capabilities("")  # the price list, read here and not in somebody's loop
+            _library.append(_imported())
+    return _library[0]
+
+
+def refuse(version: str) -> None:
+    """
+    >>> refuse("1.82.7")
+    Traceback (most recent call last):
+    weft.errors.UsageError: litellm 1.82.7 steals credentials: remove it, change your keys, and install 1.100 or later
+    """
+    if version in MALICIOUS:
+        raise UsageError(
+            f"litellm {version} steals credentials: remove it, change your keys, and install 1.100 or later"
+        )
+
+
+def _imported() -> Any:
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    library: Any = importlib.import_module("litellm")
+    library.suppress_debug_info = True
+    library.set_verbose = False
+    library.telemetry = False
+    library.drop_params = False
+    library.disable_aiohttp_transport = False
+    library.disable_hf_tokenizer_download = True
+    for callbacks in ("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback"):
+        setattr(library, callbacks, [])
+    for logger in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    mend(library)
+    with ThreadPoolExecutor(1) as aside:  # a loop of its own, wherever this is called from
+        aside.submit(asyncio.run, _rehearsed(library)).result()
+    return library
+
+
+async def _rehearsed(library: Any) -> None:
+    """The first call imports hundreds of modules more: better now than in somebody's loop."""
+    importlib.import_module("openai.resources.chat.completions")
+    told: Json = {"model": "openai/gpt-5-mini", "messages": [{"role": "user", "content": "Hi"}], "mock_response": "Hi"}
+    async for _ in await library.acompletion(**told, stream=True, _skip_mcp_handler=True):
+        pass
+
+
+async def close_connections() -> None:
+    """Closes the connections that LiteLLM keeps open for the next call; for the end of a program."""
+    if _library:
+        await _library[0].close_litellm_async_clients()

@@ -1,0 +1,257 @@
+"""Values and checkpoints to bytes and back. A slot's declared type is its codec; nothing is pickled."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from weft.engine.channels import UNSET
+from weft.engine.graph import NOTHING, Graph, Send, Update
+from weft.engine.step import Activation, Checkpoint
+from weft.errors import SchemaMismatch, StateError
+from weft.storage.base import CheckpointRow, FinishedRow, SlotRow, Snapshot
+
+
+def _plain(value: Any) -> Any:
+    """What msgspec does not know: Pydantic models, by their own rules."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
+        return value.model_dump(mode="json")
+    raise NotImplementedError
+
+
+def _rich(of: type[Any], value: Any) -> Any:
+    validate = getattr(of, "model_validate", None)
+    if validate is None:
+        raise NotImplementedError
+    return validate(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
+@lru_cache(maxsize=4096)
+def _decoder(of: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(of, dec_hook=_rich)
+
+
+def encode(value: Any, where: str = "value") -> bytes:
+    """JSON of ``value``.
+
+    Raises:
+        StateError: something in it cannot be stored; the message names its path and type.
+    """
+    try:
+        return _encoder.encode(value)
+    except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+        path, bad = _offender(value, where)
+        raise StateError(
+            f"{path} is of type {type(bad).__qualname__!r}, which cannot be stored; keep data there (str, numbers, "
+            "lists, dicts, dataclasses, Pydantic models) and give live objects to the run as `deps`"
+        ) from error
+
+
+def decode(body: bytes, of: Any = Any, where: str = "value") -> Any:
+    """Raises:
+    SchemaMismatch: what is stored is not an ``of``.
+    """
+    try:
+        return _decoder(_hashable(of)).decode(body)
+    except msgspec.ValidationError as error:
+        raise SchemaMismatch(f"{where} on record does not fit its type {of!r}: {error}") from error
+
+
+def _hashable(of: Any) -> Any:
+    try:
+        hash(of)
+    except TypeError:
+        return Any
+    return of
+
+
+def _offender(value: Any, path: str, depth: int = 0) -> tuple[str, Any]:
+    """The innermost thing that does not encode, and where it is."""
+    if depth > 50:
+        return path, value
+    for key, inner in _children(value):
+        try:
+            _encoder.encode(inner)
+        except Exception:  # whatever it is: we look for the place, the caller has the cause
+            return _offender(inner, f"{path}{key}", depth + 1)
+    return path, value
+
+
+def _children(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        return [(f"[{key!r}]", inner) for key, inner in cast("Mapping[Any, Any]", value).items()]
+    if isinstance(value, list | tuple | set | frozenset):
+        return [(f"[{index}]", inner) for index, inner in enumerate(cast("Sequence[Any]", value))]
+    if isinstance(value, Struct):
+        return [(f".{name}", getattr(value, name)) for name in value.__struct_fields__]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [(f".{field.name}", getattr(value, field.name)) for field in fields(value)]
+    return []
+
+
+class _Woken(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """An activation on record."""
+
+    id: str
+    node: str
+    sent: tuple[Raw, ...] = ()
+    """Its payload, where one was sent to it. (msgspec reads no ``Raw | None``.)"""
+
+
+class _Head(Struct, frozen=True, omit_defaults=True):
+    frontier: tuple[_Woken, ...] = ()
+
+
+class _Update(Struct, frozen=True, omit_defaults=True):
+    writes: dict[str, Raw] = {}
+    sends: tuple[tuple[str, Raw], ...] = ()
+    goto: tuple[str, ...] = ()
+    instead: bool = False
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+_decode_update = msgspec.json.Decoder(_Update).decode
+
+_MANY = 64
+"""Appends before a channel is written whole again, if they have outgrown its base fourfold."""
+
+
+class Slots:
+    """How the channels of one graph lie in the store: what to add for a step, and how to read them back."""
+
+    __slots__ = ("_graph", "_sizes", "ranges")
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.ranges: dict[str, tuple[int, int]] = {}
+        self._sizes: dict[str, list[int]] = {}
+        """For channels stored by their updates: bytes of the base, bytes and number of the appends."""
+
+    def changed(self, checkpoint: Checkpoint) -> tuple[SlotRow, ...]:
+        """What the last step adds to the store."""
+        rows: list[SlotRow] = []
+        for name, updates in checkpoint.written.items():
+            channel = self._graph.channels[name]
+            if channel.stored == "rows":
+                continue
+            value = checkpoint.values.get(name, UNSET)
+            if value is UNSET:
+                continue
+            rows.append(self._row(name, channel.stored == "updates", checkpoint.step, value, updates))
+        for name in [name for name in self.ranges if name not in checkpoint.values]:
+            del self.ranges[name]
+            self._sizes.pop(name, None)
+        return tuple(rows)
+
+    def _row(self, name: str, by_updates: bool, step: int, value: Any, updates: list[Any]) -> SlotRow:
+        where = f"state[{name!r}]"
+        sizes = self._sizes.get(name)
+        if by_updates and sizes is not None and name in self.ranges and not _outgrown(sizes):
+            body = encode(updates, where)
+            sizes[1] += len(body)
+            sizes[2] += 1
+            self.ranges[name] = (self.ranges[name][0], step)
+            return SlotRow(channel=name, op="append", body=body)
+        body = encode(value, where)
+        self.ranges[name] = (step, step)
+        if by_updates:
+            self._sizes[name] = [len(body), 0, 0]
+        return SlotRow(channel=name, op="set", body=body)
+
+    def read(self, snapshot: Snapshot) -> dict[str, Any]:
+        """The values on record."""
+        values: dict[str, Any] = {}
+        for _, slot in snapshot.slots:
+            channel = self._graph.channels.get(slot.channel)
+            if channel is None:
+                continue
+            where = f"state[{slot.channel!r}]"
+            if slot.op == "set":
+                values[slot.channel] = decode(slot.body, channel.of, where)
+                self._sizes[slot.channel] = [len(slot.body), 0, 0]
+            else:
+                updates = decode(slot.body, list[channel.takes], where)
+                values[slot.channel] = channel.merge(values.get(slot.channel, UNSET), updates)
+                self._sizes[slot.channel][1] += len(slot.body)
+                self._sizes[slot.channel][2] += 1
+        self.ranges = dict(snapshot.ranges)
+        return values
+
+
+def _outgrown(sizes: list[int]) -> bool:
+    base, appended, count = sizes
+    return count >= _MANY and appended >= 4 * base
+
+
+def dump_checkpoint(graph: Graph, checkpoint: Checkpoint, slots: Slots, path: str) -> CheckpointRow:
+    """What a store keeps of ``checkpoint``: its head, and what its last step changed."""
+    changed = slots.changed(checkpoint)
+    frontier = tuple(
+        [
+            _Woken(a.id, a.node, (Raw(encode(a.payload, f"payload of {a.node!r}")),) if a.sent else ())
+            for a in checkpoint.frontier
+        ]
+    )
+    return CheckpointRow(
+        path=path,
+        step=checkpoint.step,
+        version=graph.version,
+        head=_encoder.encode(_Head(frontier)),
+        slots=changed,
+        ranges=dict(slots.ranges),
+    )
+
+
+def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoint:
+    """The checkpoint on record, without the channels that are stored as rows.
+
+    Raises:
+        SchemaMismatch: the graph has changed so that it cannot go on from here.
+    """
+    frontier: list[Activation] = []
+    for woken in _decode_head(snapshot.head).frontier:
+        node = graph.nodes.get(woken.node)
+        if node is None:
+            raise SchemaMismatch(
+                f"this thread stopped before node {woken.node!r}, which graph {graph.name!r} no longer has; "
+                "bring the node back, or begin a new thread"
+            )
+        payload = decode(bytes(woken.sent[0]), node.payload) if woken.sent else None
+        frontier.append(Activation(woken.id, woken.node, payload, bool(woken.sent)))
+    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=tuple(frontier))
+
+
+def dump_update(graph: Graph, path: str, step: int, activation: Activation, update: Update) -> FinishedRow:
+    """An activation that is done while its siblings are not."""
+    plain = _Update(
+        writes={name: Raw(encode(value, f"state[{name!r}]")) for name, value in update.writes.items()},
+        sends=tuple([(send.node, Raw(encode(send.payload, f"payload of {send.node!r}"))) for send in update.sends]),
+        goto=tuple(update.goto),
+        instead=update.instead,
+    )
+    return FinishedRow(path=path, step=step, activation=activation.id, body=_encoder.encode(plain))
+
+
+def load_updates(graph: Graph, rows: Sequence[FinishedRow]) -> Mapping[str, Update]:
+    """The activations of the open step that were done."""
+    if not rows:
+        return NOTHING
+    return {row.activation: _load_update(graph, row.body) for row in rows}
+
+
+def _load_update(graph: Graph, body: bytes) -> Update:
+    plain = _decode_update(body)
+    return Update(
+        writes={name: decode(bytes(raw), graph.channels[name].takes) for name, raw in plain.writes.items()},
+        sends=tuple(Send(node, decode(bytes(raw), graph.nodes[node].payload)) for node, raw in plain.sends),
+        goto=plain.goto,
+        instead=plain.instead,
+    )

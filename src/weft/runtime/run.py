@@ -1,0 +1,115 @@
+"""``await agent.run("hello")``: the same few verbs for everything that has a graph."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from typing import Any, Generic, TypeVar
+
+from weft import events
+from weft.engine.graph import Graph
+from weft.engine.scheduler import Paused, describe
+from weft.errors import UsageError, WeftError
+from weft.events import Envelope
+from weft.ids import new_id
+from weft.runtime.hub import Hub, Listener
+from weft.runtime.journal import Journal
+from weft.runtime.result import Out, Result, questions_of, result_of
+from weft.runtime.session import Session
+from weft.storage.base import RunRecord
+
+In = TypeVar("In", contravariant=True)
+
+
+class Runnable(ABC, Generic[In, Out]):
+    """Something with a graph: an agent, a team, a workflow.
+
+    These verbs need nothing else and keep nothing. For threads that remember, runs that survive and
+    a server, give it to an ``App``.
+    """
+
+    __slots__ = ()
+    name: str
+
+    @abstractmethod
+    def graph(self) -> Graph: ...
+
+    async def run(self, input: In, *, deps: Any = None) -> Result[Out]:
+        """Run to rest, in memory.
+
+        Raises:
+            WeftError: what ended the run.
+        """
+        return await _run(self, input, deps, None, new_id("run"))
+
+    def run_sync(self, input: In, *, deps: Any = None) -> Result[Out]:
+        """``run`` for programs without an event loop: the package's one blocking door.
+
+        Raises:
+            UsageError: there is a loop already; ``await run(...)`` instead.
+        """
+        return block(lambda: self.run(input, deps=deps))
+
+    async def stream(self, input: In, *, deps: Any = None) -> AsyncGenerator[Envelope]:
+        """Run in memory, and see every event as it happens. Leaving the loop ends the run.
+
+        Raises:
+            WeftError: what ended the run, after its ``run.failed``.
+        """
+        hub, run_id = Hub(), new_id("run")
+        listener = hub.listen(run_id)
+        task = asyncio.create_task(_run(self, input, deps, hub, run_id))
+        task.add_done_callback(lambda _: listener.ring())
+        try:
+            async for envelope in _live(listener, task):
+                yield envelope
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _live(listener: Listener, task: "asyncio.Task[Any]") -> AsyncGenerator[Envelope]:
+    """Envelopes until the task is done and all are read."""
+    queue = listener.queue
+    while True:
+        while queue:
+            yield queue.popleft()
+        if task.done() and not queue:
+            return
+        await listener.wait()
+
+
+async def _run(target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | None, run_id: str) -> Result[Any]:
+    record = RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name)
+    journal = Journal(record, None, hub)
+    session = Session(journal, deps, {}, resumed=False)
+    try:
+        output = await session.root(target, input)
+    except Paused as paused:
+        questions = questions_of(paused)
+        journal.commit(happened=(events.RunPaused(questions),))
+        return result_of(journal, "paused", questions=questions)
+    except asyncio.CancelledError:
+        journal.commit(happened=(events.RunCancelled(),))
+        raise
+    except Exception as error:
+        ours = isinstance(error, WeftError)
+        failed = events.RunFailed(error.code if ours else "bug", str(error) if ours else describe(error))
+        journal.commit(happened=(failed,))
+        raise
+    if not journal.silent:
+        journal.commit(happened=(events.RunFinished(output, journal.info.usage),))
+    return result_of(journal, "finished", output=output)
+
+
+def block(make: Any) -> Any:
+    """Run a coroutine to its end from code without an event loop.
+
+    Raises:
+        UsageError: this thread already runs a loop.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(make())
+    raise UsageError("there is a running event loop here (a notebook, an async function): use `await ...run(...)`")

@@ -1,0 +1,157 @@
+"""Threads for tools that block: none of them can hold up a run, or the end of the program.
+
+``asyncio.to_thread`` would do, but its few threads are shared with DNS look-ups, and a tool that hangs
+keeps one for ever: a handful of them and nothing runs any more; the program cannot even end.
+"""
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context as Variables
+from contextvars import copy_context
+from typing import Any, Generic, TypeVar
+
+from weft.engine.context import Context, D
+from weft.errors import Cancelled
+
+T = TypeVar("T")
+
+LIMIT = 64
+"""Tools that may block at the same time; further ones wait. One that was given up does not count."""
+IDLE = 10.0
+"""Seconds after which an unused thread ends."""
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Its result, from a thread, with a copy of the caller's context variables.
+
+    If the caller is cancelled the thread is given up: it goes on, but nobody waits for it.
+    """
+    loop = asyncio.get_running_loop()
+    job = _Job(work, copy_context(), loop, loop.create_future())
+    _pool.submit(job)
+    try:
+        return await job.future
+    except asyncio.CancelledError:
+        _pool.give_up(job)
+        raise
+
+
+class ThreadContext(Context[D]):
+    """A context that can be used from another thread, until the run stops waiting for that thread."""
+
+    __slots__ = ("_loop", "_open")
+
+    def __init__(self, ctx: Context[D]) -> None:
+        super().__init__(ctx.run, ctx.path, ctx.deps, ctx._host)
+        self._called, self._asked = ctx._called, ctx._asked
+        self._loop = asyncio.get_running_loop()
+        self._open = True
+
+    def close(self) -> None:
+        """Nobody waits any more: what comes now is dropped."""
+        self._open = False
+
+    def emit(self, event: Any) -> None:
+        """Raises: Cancelled, where the run has given this tool up."""
+        if not self._open:
+            raise Cancelled("the run does not wait for this tool any more")
+        self._loop.call_soon_threadsafe(self._deliver, event)
+
+    def _deliver(self, event: Any) -> None:
+        if self._open:
+            super().emit(event)
+
+
+class _Job(Generic[T]):
+    """One call, and the future that waits for it."""
+
+    __slots__ = ("future", "loop", "state", "variables", "work")
+
+    def __init__(
+        self, work: Callable[[], T], variables: Variables, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]
+    ) -> None:
+        self.work, self.variables, self.loop, self.future = work, variables, loop, future
+        self.state = "waiting"
+
+    def run(self) -> None:
+        try:
+            result, error = self.variables.run(self.work), None
+        except StopIteration as stop:
+            result, error = None, RuntimeError(f"StopIteration: {stop}")  # a future cannot hold a StopIteration
+        except BaseException as raised:
+            result, error = None, raised
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self.loop.call_soon_threadsafe(self._settle, result, error)
+
+    def _settle(self, result: Any, error: BaseException | None) -> None:
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
+
+
+class _Pool:
+    """Daemon threads that are started when needed, and wait a while for more work."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """In a forked child the threads are gone."""
+        self.changed = threading.Condition()
+        self.waiting: deque[_Job[Any]] = deque()
+        self.alive = 0
+        self.idle = 0
+
+    def submit(self, job: _Job[Any]) -> None:
+        with self.changed:
+            self.waiting.append(job)
+            self._provide()
+
+    def give_up(self, job: _Job[Any]) -> None:
+        """Stop counting the thread that runs it; it ends after the job, if ever."""
+        with self.changed:
+            if job.state == "waiting":
+                self.waiting.remove(job)
+            elif job.state == "running":
+                job.state = "given up"
+                self.alive -= 1
+                self._provide()
+
+    def _provide(self) -> None:
+        if self.idle >= len(self.waiting):
+            self.changed.notify()
+        elif self.alive < LIMIT and self.waiting:
+            self.alive += 1
+            threading.Thread(target=self._work, name="weft-tool", daemon=True).start()
+
+    def _work(self) -> None:
+        while job := self._next():
+            job.run()
+            with self.changed:
+                if job.state == "given up":
+                    return
+                job.state = "done"
+
+    def _next(self) -> _Job[Any] | None:
+        with self.changed:
+            while not self.waiting:
+                self.idle += 1
+                woken = self.changed.wait(IDLE)
+                self.idle -= 1
+                if not woken and not self.waiting:
+                    self.alive -= 1
+                    return None
+            job = self.waiting.popleft()
+            job.state = "running"
+            return job
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=_pool.reset)

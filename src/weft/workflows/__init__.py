@@ -1,0 +1,1 @@
+"""Graphs that people write: ``StateGraph`` and what it compiles to."""

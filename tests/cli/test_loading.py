@@ -1,0 +1,92 @@
+"""What ``FILE.py:name`` means."""
+
+from pathlib import Path
+
+import pytest
+
+from weft.cli.loading import open_spec, split
+from weft.errors import NotFound, UsageError
+
+DESK = """
+from weft import Agent, App
+from weft.models.scripted import Scripted
+
+writer = Agent("writer", model=Scripted(["w"]))
+reader = Agent("the-reader", model=Scripted(["r"]))
+also = writer
+_hidden = Agent("hidden", model=Scripted(["h"]))
+"""
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "desk.py").write_text(DESK)
+    return "desk.py"
+
+
+def test_all_that_can_be_run_is_found_once(desk: str) -> None:
+    opened = open_spec(desk)
+    assert set(opened.app.targets()) == {"writer", "the-reader"}
+    with pytest.raises(UsageError, match="the-reader, writer"):
+        opened.one()
+
+
+@pytest.mark.parametrize(("named", "target"), [("writer",) * 2, ("reader", "the-reader"), ("the-reader",) * 2])
+def test_a_name_is_a_variable_or_a_target(desk: str, named: str, target: str) -> None:
+    assert open_spec(f"{desk}:{named}").one() == target
+
+
+def test_only_what_is_named_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(DESK.replace('reader = Agent("the-reader"', 'reader = Agent("writer"'))
+    assert open_spec(f"{tmp_path / 'one.py'}:reader").one() == "writer"
+    with pytest.raises(UsageError, match="two targets"):
+        open_spec(str(tmp_path / "one.py"))
+
+
+def test_an_app_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(DESK + 'app = App(agents=[writer], store="sqlite:///mine.db", workspace="w")\n')
+    opened = open_spec(str(tmp_path / "mine.py"))
+    assert (opened.one(), opened.app.store_url, opened.app.workspace) == ("writer", "sqlite:///mine.db", "w")
+    opened = open_spec(f"{tmp_path / 'mine.py'}:app", store="sqlite:///other.db")
+    assert (opened.one(), opened.app.store_url, opened.app.workspace) == ("writer", "sqlite:///other.db", "w")
+
+
+def test_another_model_may_be_asked_for(desk: str) -> None:
+    app = open_spec(f"{desk}:writer", model="demo").app
+    target = app.find("writer")
+    assert target.model == "demo"  # type: ignore[attr-defined]  # it is an agent
+
+
+def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "neighbour_of_it.py").write_text("NAME = 'from-next-door'")
+    (tmp_path / "it.py").write_text("from weft import Agent\nimport neighbour_of_it\na = Agent(neighbour_of_it.NAME)")
+    assert open_spec(str(tmp_path / "it.py")).one() == "from-next-door"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        (None, NotFound, "no file"),
+        ("x = (", UsageError, "SyntaxError"),
+        ("x = 1\ny = z\n", UsageError, r"NameError.*line 2"),
+        ("import no_such_module_anywhere", UsageError, "no_such_module_anywhere"),
+        ("raise SystemExit(3)", UsageError, "SystemExit"),
+        ("x = 1", UsageError, "no agent"),
+    ],
+)
+def test_what_cannot_be_used_says_why(tmp_path: Path, text: str | None, error: type[Exception], words: str) -> None:
+    path = tmp_path / "bad.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(error, match=words):
+        open_spec(str(path))
+
+
+def test_a_wrong_name_says_what_there_is(desk: str) -> None:
+    with pytest.raises(NotFound, match="writer"):
+        open_spec(f"{desk}:nobody")
+
+
+def test_windows_drives_are_no_names() -> None:
+    assert split("C:/desk.py") == (Path("C:/desk.py"), None)

@@ -1,0 +1,154 @@
+"""A process that runs an agent and dies where it is told to, and a nursery that forks such processes quickly.
+
+``main(URL, EFFECTS, WHEN, NUMBER)`` submits one run under a fixed idempotency key, works the queue, and ends
+when the run rests. With ``before 7`` it kills itself (SIGKILL) just before its seventh write to the store, with
+``after 7`` as soon as that write is durable; with ``stop 7`` it falls asleep (SIGSTOP) before it.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from weft import Agent, App, Context, tool
+from weft.models.scripted import Line, Scripted, call
+from weft.storage.base import Scope
+
+KEY = "the-one-run"
+WRITES = {
+    "runs": ("create", "acquire", "requeue", "cancel"),
+    "questions": ("answer",),
+}
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Mortal:
+    """A store that ends the process at one of its writes; everything else is the real store."""
+
+    def __init__(self, store: Any, when: str, number: int) -> None:
+        self._store, self._when, self._left = store, when, number
+        for part, names in WRITES.items():
+            setattr(self, part, _Part(self, getattr(store, part), names))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def count(self, what: str) -> bool:
+        """Whether this write is the one; dies here if it is not to happen at all."""
+        self._left -= 1
+        if self._left == 0:
+            print(f"dying {self._when} {what}", file=sys.stderr, flush=True)
+            if self._when == "before":
+                die()
+            if self._when == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return False
+            return True
+        return False
+
+    def commit(self, commit: Any) -> Any:
+        kinds = [
+            kind for kind in ("events", "messages", "checkpoints", "finished", "questions") if getattr(commit, kind)
+        ]
+        fatal = self.count("commit of " + "+".join([*kinds, *(["run"] if commit.run else [])]))
+        stored = self._store.commit(commit)
+        if fatal:
+            stored.add_done_callback(lambda _: die())
+        return stored
+
+
+class _Part:
+    def __init__(self, mortal: Mortal, part: Any, names: Sequence[str]) -> None:
+        self._mortal, self._part, self._names = mortal, part, names
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._part, name)
+        if name not in self._names:
+            return real
+
+        async def write(*args: Any, **options: Any) -> Any:
+            fatal = self._mortal.count(name)
+            value = await real(*args, **options)
+            if fatal:
+                die()
+            return value
+
+        return write
+
+
+def effects(path: str) -> Any:
+    @tool
+    async def effect(ctx: Context[Any], name: str) -> str:
+        """Do something to the world that can be counted."""
+        line = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(line, f"{name} {ctx.idempotency_key}\n".encode())
+        os.fsync(line)
+        os.close(line)
+        return f"did {name}"
+
+    return effect
+
+
+def agents(path: str) -> Agent[Any]:
+    """One that acts twice at once, then asks another agent, then acts again."""
+    effect = effects(path)
+    below = Agent("below", model=Scripted([call("effect", name="sub"), "below is done"], order="turn"), tools=[effect])
+
+    @tool
+    async def delegate(ctx: Context[Any], what: str) -> str:
+        """Let another agent do it."""
+        return await ctx.call(below, what)
+
+    lines: list[Line] = [
+        [call("effect", name="left"), call("effect", name="right")],
+        [call("delegate", what="the rest"), call("effect", name="beside")],
+        call("effect", name="last"),
+        "all is done",
+    ]
+    return Agent("above", model=Scripted(lines, order="turn"), tools=[effect, delegate])
+
+
+async def main(url: str, path: str, when: str = "never", number: str = "0") -> None:
+    app = App(agents=[agents(path)], store=url, lease=3.0)
+    await app.open()
+    runner = app.runner
+    mortal: Any = Mortal(runner.store, when, int(number))
+    runner.store = mortal
+    await app.start()
+    scope = Scope("default", "local")
+    record = await app.submit("above", "go", scope=scope, thread="t1", idempotency_key=KEY)
+    record = await app.wait(scope, record.id)
+    print(record.status, flush=True)
+    await app.close()
+
+
+def nursery() -> None:
+    """For each line of arguments on stdin fork a process for them, and say its number."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for line in sys.stdin:
+        directory, *arguments = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            for stream, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+            asyncio.run(main(*arguments))
+            sys.stdout.flush()
+            os._exit(0)
+        print(pid, flush=True)
+        if arguments[2:3] != ["stop"]:
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    for module in ("storage.doors", "storage.postgres", "runtime.runner", "agents.loop", "models.choose"):
+        importlib.import_module(f"weft.{module}")  # before the forks, so that they are quick
+    nursery()

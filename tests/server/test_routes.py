@@ -1,0 +1,212 @@
+"""Every route, against a real server."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+
+def start(api: httpx.Client, target: str, input: Any = "hi", **more: Any) -> dict[str, Any]:
+    """Run it and wait until it rests."""
+    answer = api.post("runs", json={"target": target, "input": input, **more}, params={"wait": 20})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_health(api: httpx.Client) -> None:
+    health = api.get("health").json()
+    assert (health["status"], health["store"]["ok"], health["workspace"]) == ("ok", True, "default")
+    assert health["store"]["url"].startswith("sqlite:///")
+    assert health["models"]["reason"]
+
+
+def test_agents(api: httpx.Client) -> None:
+    agents = {agent["name"]: agent for agent in api.get("agents").json()["items"]}
+    assert set(agents) == {"echo", "slow", "sleepy", "counter", "sender", "broken"}
+    assert (agents["echo"]["description"], agents["echo"]["model"]) == ("Greets.", "scripted")
+    (tool,) = agents["sender"]["tools"]
+    assert (tool["name"], tool["effect"], tool["approval"]) == ("send", "once", True)
+    assert tool["parameters"]["required"] == ["text"]
+    assert api.get("agents/echo").json() == agents["echo"]
+    assert api.get("agents/nobody").status_code == 404
+
+
+def test_a_run_is_queued_and_then_finishes(api: httpx.Client) -> None:
+    answer = api.post("runs", json={"target": "echo", "input": "hi"})
+    assert answer.status_code == 202
+    run = answer.json()
+    assert run["status"] in ("queued", "running")
+    assert (run["target"], run["output"], run["error"], run["questions"]) == ("echo", None, None, [])
+    until = time.monotonic() + 10
+    while (run := api.get(f"runs/{run['id']}").json())["status"] != "finished":
+        assert time.monotonic() < until, run
+        time.sleep(0.02)
+    assert run["output"] == "Hello there, friend."
+    assert run["usage"]["requests"] == 1
+    assert run["seq"] > 1
+
+
+def test_waiting_gives_200_once_the_run_rests_and_202_where_it_does_not(api: httpx.Client) -> None:
+    assert start(api, "echo")["status"] == "finished"
+    answer = api.post("runs", json={"target": "slow", "input": "hi"}, params={"wait": 0.2})
+    assert answer.status_code == 202
+    assert answer.json()["status"] in ("queued", "running")
+    api.post(f"runs/{answer.json()['id']}/cancel")
+
+
+def test_a_thread_goes_on(api: httpx.Client) -> None:
+    first = start(api, "echo", "one")
+    second = start(api, "echo", "two", thread_id=first["thread_id"])
+    assert second["thread_id"] == first["thread_id"]
+    thread = api.get(f"threads/{first['thread_id']}").json()
+    assert (thread["head_seq"], thread["target"]) == (4, "echo")
+    items = api.get(f"threads/{first['thread_id']}/messages").json()["items"]
+    assert [(item["seq"], item["message"]["role"]) for item in items] == [
+        (1, "user"),
+        (2, "assistant"),
+        (3, "user"),
+        (4, "assistant"),
+    ]
+    assert items[2]["message"]["parts"] == [{"type": "text", "text": "two"}]
+    assert [item["run_id"] for item in items] == [first["id"]] * 2 + [second["id"]] * 2
+
+
+def test_a_client_may_name_the_thread(api: httpx.Client) -> None:
+    assert start(api, "echo", thread_id="my-thread.1")["thread_id"] == "my-thread.1"
+    assert api.get("threads/my-thread.1").status_code == 200
+
+
+def test_messages_page_both_ways(api: httpx.Client) -> None:
+    thread = start(api, "echo", "one")["thread_id"]
+    for words in ("two", "three"):
+        start(api, "echo", words, thread_id=thread)
+    page = api.get(f"threads/{thread}/messages", params={"limit": 4}).json()
+    assert ([item["seq"] for item in page["items"]], page["next"]) == ([1, 2, 3, 4], 4)
+    page = api.get(f"threads/{thread}/messages", params={"limit": 4, "after": 4}).json()
+    assert ([item["seq"] for item in page["items"]], page["next"]) == ([5, 6], None)
+    page = api.get(f"threads/{thread}/messages", params={"limit": 4, "newest": True}).json()
+    assert ([item["seq"] for item in page["items"]], page["next"]) == ([3, 4, 5, 6], 3)
+    page = api.get(f"threads/{thread}/messages", params={"limit": 4, "newest": True, "before": 3}).json()
+    assert ([item["seq"] for item in page["items"]], page["next"]) == ([1, 2], None)
+
+
+def test_threads_are_listed_renamed_and_deleted(api: httpx.Client) -> None:
+    threads = [start(api, "echo")["thread_id"] for _ in range(3)]
+    listed = _all(api, "threads", limit=2)
+    assert [thread["id"] for thread in listed][:3] == threads[::-1]
+    assert len({thread["id"] for thread in listed}) == len(listed)
+    renamed = api.patch(f"threads/{threads[0]}", json={"title": "Tea & cake ☕"}).json()
+    assert renamed["title"] == "Tea & cake ☕"
+    assert api.delete(f"threads/{threads[1]}").status_code == 204
+    assert api.get(f"threads/{threads[1]}").status_code == 404
+    assert api.delete(f"threads/{threads[1]}").status_code == 404
+    assert api.patch(f"threads/{threads[1]}", json={"title": "x"}).status_code == 404
+    assert api.get(f"threads/{threads[1]}/messages").status_code == 404
+    assert api.get(f"threads/{threads[1]}/context").status_code == 404
+    assert threads[1] not in [thread["id"] for thread in _all(api, "threads", limit=200)]
+
+
+def _all(api: httpx.Client, path: str, **params: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    while True:
+        page = api.get(path, params=params).json()
+        rows += page["items"]
+        if page["next"] is None:
+            return rows
+        params["cursor"] = page["next"]
+
+
+def test_the_context_tells_what_the_model_sees(api: httpx.Client) -> None:
+    thread = start(api, "counter", "double it")["thread_id"]
+    context = api.get(f"threads/{thread}/context").json()
+    assert (context["start_seq"], context["summary"]) == (1, None)
+    assert [item["role"] for item in context["items"]] == ["user", "assistant", "tool", "assistant"]
+    assert context["items"][2]["text"] == "42"
+    assert context["tokens"] == sum(item["tokens"] for item in context["items"]) > 0
+
+
+def test_runs_are_listed_by_thread_and_status(api: httpx.Client) -> None:
+    thread = start(api, "echo")["thread_id"]
+    runs = [start(api, "echo", thread_id=thread)["id"] for _ in range(4)]
+    listed = _all(api, "runs", thread_id=thread, limit=2)
+    assert [run["id"] for run in listed][:4] == runs[::-1]
+    assert len(listed) == 5
+    assert {run["status"] for run in _all(api, "runs", status="finished", limit=50)} == {"finished"}
+    assert api.get("runs", params={"status": "nonsense"}).status_code == 422
+    assert api.get("runs", params={"thread_id": "unknown"}).json() == {"items": [], "next": None}
+
+
+def test_a_failed_run_says_why_and_no_more(api: httpx.Client) -> None:
+    run = start(api, "broken")
+    assert run["status"] == "failed"
+    assert run["error"]
+    assert "Traceback" not in run["error"]
+
+
+def test_the_same_key_gives_the_same_run(api: httpx.Client) -> None:
+    body = {"target": "echo", "input": "once"}
+    headers = {"Idempotency-Key": "order 66"}
+    first = api.post("runs", json=body, headers=headers)
+    again = api.post("runs", json=body, headers=headers, params={"wait": 20})
+    assert again.json()["id"] == first.json()["id"]
+    assert api.post("runs", json=body).json()["id"] != first.json()["id"]
+    other = api.post("runs", json={**body, "input": "something else"}, headers=headers)
+    assert (other.status_code, other.json()["type"]) == (409, "store.conflict")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "naïve".encode("latin-1")])
+def test_keys_are_bounded(api: httpx.Client, key: Any) -> None:
+    answer = api.post("runs", json={"target": "echo", "input": "x"}, headers={"Idempotency-Key": key})
+    assert answer.status_code == 422
+
+
+def test_cancel_ends_a_run_and_a_second_time_changes_nothing(api: httpx.Client) -> None:
+    run = api.post("runs", json={"target": "slow", "input": "hi"}).json()
+    answer = api.post(f"runs/{run['id']}/cancel", json={"reason": "enough"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert api.post(f"runs/{run['id']}/cancel").json()["status"] == "cancelled"
+    events = api.get(f"runs/{run['id']}/events", params={"format": "json"}).json()["items"]
+    assert events[-1]["event"] == {"type": "run.cancelled", "reason": "enough"}
+    assert api.post("runs/nothing/cancel").status_code == 404
+
+
+def test_a_question_is_answered_and_the_run_goes_on(api: httpx.Client) -> None:
+    run = start(api, "sender")
+    assert run["status"] == "paused"
+    (question,) = run["questions"]
+    assert question["payload"] == {"tool": "send", "arguments": {"text": "hi"}}
+    assert question["schema"]["anyOf"]
+    assert api.post(f"runs/{run['id']}/answers", json={"answers": {"wrong": True}}).status_code == 404
+    answer = api.post(f"runs/{run['id']}/answers", json={"answers": {question["id"]: True}})
+    assert answer.status_code == 200
+    until = time.monotonic() + 10
+    while (run := api.get(f"runs/{run['id']}").json())["status"] != "finished":
+        assert time.monotonic() < until, run
+        time.sleep(0.02)
+    assert (run["output"], run["questions"]) == ("Done.", [])
+    late = api.post(f"runs/{run['id']}/answers", json={"answers": {question["id"]: False}})
+    assert late.status_code == 409
+
+
+def test_stored_events_as_json(api: httpx.Client) -> None:
+    run = start(api, "counter")
+    events = api.get(f"runs/{run['id']}/events", params={"format": "json"}).json()["items"]
+    assert [event["seq"] for event in events] == list(range(1, run["seq"] + 1))
+    assert (events[0]["event"]["type"], events[-1]["event"]["type"]) == ("run.started", "run.finished")
+    page = api.get(f"runs/{run['id']}/events", params={"format": "json", "after": 2, "limit": 3}).json()["items"]
+    assert page == events[2:5]
+
+
+def test_unknown_things_are_not_found(api: httpx.Client) -> None:
+    for path in ("runs/none", "runs/none/events", "threads/none", f"blobs/{'0' * 64}", "nothing", "runs/none/x"):
+        answer = api.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json"), path
+    assert api.post("runs", json={"target": "nobody", "input": "hi"}).status_code == 404
+
+
+def test_wrong_methods_are_named(api: httpx.Client) -> None:
+    for method, path in (("PUT", "runs"), ("DELETE", "health"), ("POST", "threads/x")):
+        answer = api.request(method, path)
+        assert (answer.status_code, answer.json()["type"]) == (405, "route.method")
+        assert answer.headers["allow"]
