@@ -1,6 +1,7 @@
 """What was recorded is replayed, piece by piece; what was not is missed, with a reason."""
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from weft.errors import ReplayMissed, UsageError
 from weft.messages import Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec, assistant, user
-from weft.models.base import Answer, OutputSchema, Piece, Request, Stream
+from weft.models.base import Answer, OutputSchema, Piece, Request, Stream, close
 from weft.models.replay import Replay, canonical, digest
 from weft.models.scripted import Scripted, call
 
@@ -130,6 +131,28 @@ async def test_an_answer_that_was_left_early_is_not_recorded(tmp_path: Path) -> 
     async for _ in Replay(path, Scripted(["two words"], by="word")).answer(asking()):
         break
     assert not path.exists()
+
+
+class Watched:
+    """Knows whether its stream was ended."""
+
+    name = "watched"
+    ended = False
+
+    async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
+        try:
+            while True:
+                yield Piece("and ")
+        finally:
+            self.ended = True
+
+
+async def test_leaving_ends_the_recorded_stream_too(tmp_path: Path) -> None:
+    model = Watched()
+    stream = Replay(tmp_path / "cassette.yaml", model).answer(asking())
+    await anext(stream)
+    await close(stream)
+    assert model.ended
 
 
 async def test_signatures_do_not_make_a_difference(tmp_path: Path) -> None:

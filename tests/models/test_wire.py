@@ -12,9 +12,10 @@ HIDDEN = Reasoning("", redacted="opaque")
 GEMINIS = Reasoning("", signature="gsig", redacted="gemini:")
 ROUTED = Reasoning("so", signature="rsig", redacted='openrouter:{"format": "f", "index": 0, "type": "reasoning.text"}')
 SUMMED = Reasoning("in short", redacted='openrouter:{"index": 1, "type": "reasoning.summary"}')
+ITEM = Reasoning("", redacted='responses:{"encrypted_content": "e", "id": "rs_1", "summary": [], "type": "reasoning"}')
 PLAIN = Reasoning("just words")
 CALL = ToolCall("id", "f", {"x": 1}, signature="csig")
-THOUGHTFUL = Message(role="assistant", parts=(SIGNED, HIDDEN, GEMINIS, ROUTED, SUMMED, PLAIN, Text("yes"), CALL))
+THOUGHTFUL = Message(role="assistant", parts=(SIGNED, HIDDEN, GEMINIS, ROUTED, SUMMED, ITEM, PLAIN, Text("yes"), CALL))
 
 
 def lines(*messages: Message, spoken: Dialect = "none") -> list[Json]:
@@ -41,6 +42,11 @@ def lines(*messages: Message, spoken: Dialect = "none") -> list[Json]:
             {"provider_specific_fields": {"thought_signature": "csig"}},
         ),
         ("content", {"reasoning_content": "hmsoin shortjust words"}, {}),
+        (
+            "items",
+            {"reasoning_items": [{"encrypted_content": "e", "id": "rs_1", "summary": [], "type": "reasoning"}]},
+            {},
+        ),
         (
             "details",
             {
@@ -69,6 +75,8 @@ def test_dialects() -> None:
         ("deepseek", "deepseek-reasoner", "content"),
         ("openrouter", "openai/o3", "details"),
         ("openai", "gpt-5", "none"),
+        ("openai", "gpt-5-pro", "items"),
+        ("openai", "responses/o3", "items"),
         ("groq", "openai/gpt-oss-20b", "none"),
     ):
         assert dialect(provider, model) == spoken

@@ -14,7 +14,7 @@ import pytest
 from tests.storage.samples import LOCAL, begin, commit_of, message, no_job, record
 from weft.errors import Conflict, StoreError, StoreFull, StoreLocked, UsageError
 from weft.storage import open_store
-from weft.storage import sqlite as adapter
+from weft.storage import writer
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +90,7 @@ def test_a_disk_that_takes_no_more_says_so_and_works_again(path: Path) -> None:
 async def test_a_lock_that_is_held_too_long_says_so_and_nothing_is_lost(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "_PATIENCE", 100)
+    monkeypatch.setattr(writer, "PATIENCE", 100)
     store = await open_store(f"sqlite:///{path}")
     run = await begin(store)
     holder = sqlite3.connect(path, isolation_level=None)

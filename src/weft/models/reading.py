@@ -14,7 +14,7 @@ from typing import Any
 from weft.ids import new_id
 from weft.messages import Finish, Json, Media, Message, Part, Reasoning, Text, ToolCall, Usage
 from weft.models.base import Answer, Piece
-from weft.models.wire import GEMINI, OPENROUTER
+from weft.models.wire import GEMINI, OPENROUTER, RESPONSES
 
 _THOUGHT = "__thought__"
 """LiteLLM hides a proof of thought in the id of a call, behind this."""
@@ -55,6 +55,7 @@ class Assembly:
     _thought: list[str] = field(default_factory=list[str])
     _blocks: list[Reasoning] = field(default_factory=list[Reasoning])
     _details: dict[tuple[Any, str], Json] = field(default_factory=dict[tuple[Any, str], Json])
+    _items: dict[str, Json] = field(default_factory=dict[str, Json])
     _signatures: list[str] = field(default_factory=list[str])
     _media: list[Media] = field(default_factory=list[Media])
     _calls: list[_Call] = field(default_factory=list[_Call])
@@ -77,6 +78,8 @@ class Assembly:
             pieces.append(Piece(text))
         for call in told.get("tool_calls") or ():
             self._add_call(call)
+        for item in told.get("reasoning_items") or ():
+            self._items[str(item.get("id"))] = item
         for image in told.get("images") or ():
             if (media := _image(image)) is not None:
                 self._media.append(media)
@@ -158,6 +161,10 @@ class Assembly:
     def _reasoning(self) -> list[Reasoning]:
         if self._details:
             return [_from_detail(dict(detail)) for detail in self._details.values()]
+        if self._items:
+            kept = [RESPONSES + json.dumps(item, sort_keys=True) for item in self._items.values()]
+            words = ["".join(self._thought), *[""] * (len(kept) - 1)]
+            return [Reasoning(text, redacted=item) for text, item in zip(words, kept, strict=True)]
         if any([block.redacted or block.signature for block in self._blocks]):
             return self._blocks
         thoughts = [Reasoning("".join(self._thought))] if self._thought else []

@@ -17,6 +17,7 @@ from weft.runtime.alive import TTL, HeartBeat, is_gone, worker_id
 from weft.runtime.dispatch import Dispatcher, Embedded
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.journal import Journal
+from weft.runtime.leaving import shielded, withdrawn_if_left
 from weft.runtime.recent import Recent
 from weft.runtime.result import Result, questions_of, result_of
 from weft.runtime.session import Session
@@ -99,7 +100,8 @@ class Runner:
         """
         await self._heart.beat()
         record = self._record(target.name, input, scope, thread, None)
-        return await self.store.runs.create(record, None, worker=self.worker)
+        async with withdrawn_if_left(self.store, record):
+            return await self.store.runs.create(record, None, worker=self.worker)
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
         """Take a queued run as soon as its thread is free, and drive it here and now until it rests.
@@ -107,14 +109,8 @@ class Runner:
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        await self._heart.beat()
-        taken = record if record.status == "running" and record.owner == self.worker else None
-        job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
-        while taken is None:
-            taken = await self.store.runs.acquire(job, self.worker, self._ttl)
-            if taken is None:
-                await self._before(record)
-                await asyncio.sleep(0.02)
+        async with withdrawn_if_left(self.store, record):
+            taken = await self._taken(record)
         input = json.loads(taken.input) if input is None else input
         return await self._drive(target, taken, input, deps)
 
@@ -263,6 +259,18 @@ class Runner:
 
     # One run
 
+    async def _taken(self, record: RunRecord) -> RunRecord:
+        """The run, once it is ours."""
+        await self._heart.beat()
+        taken = record if record.status == "running" and record.owner == self.worker else None
+        job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
+        while taken is None:
+            taken = await self.store.runs.acquire(job, self.worker, self._ttl)
+            if taken is None:
+                await self._before(record)
+                await asyncio.sleep(0.02)
+        return taken
+
     async def _before(self, record: RunRecord) -> None:
         """Our run cannot start: its thread is busy. If a dead process left it so, finish its run first."""
         current = await self.store.runs.get(Scope(record.workspace), record.id)
@@ -295,11 +303,12 @@ class Runner:
             raise error
         resumed = record.seq > 0
         answers: dict[str, Any] = {}
-        if resumed:
-            answers = {id: json.loads(body) for id, body in (await self.store.questions.answers(record.id)).items()}
-            journal.emit((), events.RunResumed(target.name, "answered" if record.attempts <= 1 else "recovered"))
         session = Session(journal, deps, answers, resumed=resumed, guard=self._heart.guard, recent=self._recent)
         async with self._ending(journal):
+            if resumed:
+                given = await self.store.questions.answers(record.id)
+                answers.update({id: json.loads(body) for id, body in given.items()})
+                journal.emit((), events.RunResumed(target.name, "answered" if record.attempts <= 1 else "recovered"))
             try:
                 output = await session.root(target, input)
             except Paused as paused:
@@ -317,7 +326,7 @@ class Runner:
         except Fenced as error:
             raise Cancelled(f"run {journal.info.id} was cancelled or taken over: {error}") from error
         except asyncio.CancelledError:
-            await _shielded(self._interrupted(journal))
+            await shielded(self._interrupted(journal))
             raise
         except Exception as error:
             await self._failed(journal, error)
@@ -360,18 +369,6 @@ class Runner:
 
 async def _no_job(tx: Any, job: Job) -> None:
     """The caller advances the run itself."""
-
-
-async def _shielded(coroutine: Any) -> None:
-    """Finish this, even while the task is being cancelled."""
-    task = asyncio.ensure_future(coroutine)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            continue
-        except WeftError:
-            return
 
 
 async def _finished(journal: Journal, output: Any) -> Result[Any]:

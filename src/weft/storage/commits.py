@@ -12,7 +12,6 @@ from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Double,
     FromClause,
     Insert,
     LargeBinary,
@@ -144,7 +143,7 @@ TOUCH_COLUMNS: dict[str, TypeEngine[Any]] = {"head": NUMBER, "at": t.threads.c.u
 
 CHANGE_COLUMNS: dict[str, TypeEngine[Any]] = {
     **{"status": Text(), "rests": NUMBER, "ended": NUMBER, "output": LargeBinary(), "error": Text()},
-    **{"usage": LargeBinary(), "first_message": NUMBER, "forget": NUMBER, "progress": NUMBER, "at": Double()},
+    **{"usage": LargeBinary(), "first_message": NUMBER, "forget": NUMBER, "progress": NUMBER, "at": t.SECONDS},
 }
 """What it says of its run, where that changes."""
 

@@ -6,6 +6,7 @@ from weft.storage.tables import metadata
 
 # Alembic runs this file under this name; whoever merely imports it changes nothing.
 if __name__ == "env_py":
-    context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()

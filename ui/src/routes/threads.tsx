@@ -1,0 +1,2 @@
+/** `/threads` */
+export { ThreadsPage as default } from "~/features/threads/ThreadsPage";
