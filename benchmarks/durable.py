@@ -2,18 +2,19 @@
 
 import asyncio
 import json
-import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 from typing import Annotated, Any, TypedDict
 
+import asyncpg
 import msgspec
+from tests.services import Missing, postgres
 
 from benchmarks.fakes import Fake
 from benchmarks.graphs import looping
@@ -89,12 +90,25 @@ async def sqlite_thousand() -> Sides:
 
 @row("postgres-step", "a durable step, PostgreSQL, one run (CPU of the client)", goal=120)
 async def postgres_step() -> Sides:
-    url = os.environ.get("WEFT_BENCH_POSTGRES")
-    if url is None:
-        raise NotMeasured("set WEFT_BENCH_POSTGRES to the address of an empty database")
-    import asyncpg  # noqa: PLC0415 - only where there is a server
+    with postgres_url() as url:
+        graphs = {steps: looping(steps, name=f"loop{steps}") for steps in (FEW, MANY)}
+        limit = await _postgres_by_hand(url)
+        async with App(targets=list(graphs.values()), store=url) as app:
+            weft = await slope(lambda count: app.run(graphs[count], {"count": 0}), FEW, MANY, 10)
+    return Sides(limit, weft)
 
-    graphs = {steps: looping(steps, name=f"loop{steps}") for steps in (FEW, MANY)}
+
+@contextmanager
+def postgres_url() -> Iterator[str]:
+    """A server of our own, as the tests have it."""
+    try:
+        with postgres() as server:
+            yield server.url
+    except Missing as missing:
+        raise NotMeasured(str(missing)) from missing
+
+
+async def _postgres_by_hand(url: str) -> float:
     connection = await asyncpg.connect(url)
     await connection.execute("CREATE TEMP TABLE by_hand (run text, seq int, body bytea, PRIMARY KEY (run, seq))")
     runs = iter(range(1_000_000))
@@ -106,9 +120,7 @@ async def postgres_step() -> Sides:
 
     limit = await slope(steps, FEW, MANY, 20)
     await connection.close()
-    async with App(targets=list(graphs.values()), store=url) as app:
-        weft = await slope(lambda count: app.run(graphs[count], {"count": 0}), FEW, MANY, 10)
-    return Sides(limit, weft)
+    return limit
 
 
 class Said(TypedDict):
@@ -150,8 +162,9 @@ def _bytes(path: Path) -> int:
     """Of the database, once the log is in it and unused pages are gone."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        pages, size = connection.execute("PRAGMA page_count").fetchone()[0], 4096
-        free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        pages, free, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
     return (pages - free) * size
 
 

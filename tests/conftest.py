@@ -1,3 +1,74 @@
-"""What all tests share."""
+"""What tests share: a PostgreSQL of their own, and stores on every database."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.services import Missing, PostgresServer, postgres
+from weft.storage import OpenStore, open_store
 
 pytest_plugins = ["tests.plugins.leaks"]
+
+_number = count(1)
+
+Open = Callable[[], Awaitable[OpenStore]]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for the session. Without binaries the test is skipped; in CI that is a failure."""
+    try:
+        with postgres() as server:
+            yield server
+    except Missing as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """A schema of its own for each test."""
+    return f"{postgres_server.url}?schema=test_{os.getpid()}_{next(_number)}"
+
+
+@pytest.fixture(params=["memory", "file", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store on each database."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/weft.db?synchronous=NORMAL"
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """As ``store_url``, for what several stores or processes share."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{tmp_path}/weft.db?synchronous=NORMAL"
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[OpenStore]:
+    opened = await open_store(store_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def open_shared(shared_url: str) -> AsyncIterator[Open]:
+    """Opens stores on one database; they are closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one() -> OpenStore:
+            opened = await open_store(shared_url)
+            stack.push_async_callback(opened.close)
+            return opened
+
+        yield open_one

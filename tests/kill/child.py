@@ -1,14 +1,17 @@
-"""A process that runs an agent and dies where it is told to.
+"""A process that runs an agent and dies where it is told to, and a nursery that forks such processes quickly.
 
-``python -m tests.kill.child URL EFFECTS [before|after NUMBER]``: submits one run under a fixed
-idempotency key, works the queue, and ends when the run rests. With ``before 7`` it kills itself (SIGKILL)
-just before its seventh write to the store, with ``after 7`` as soon as that write is durable.
+``main(URL, EFFECTS, WHEN, NUMBER)`` submits one run under a fixed idempotency key, works the queue, and ends
+when the run rests. With ``before 7`` it kills itself (SIGKILL) just before its seventh write to the store, with
+``after 7`` as soon as that write is durable; with ``stop 7`` it falls asleep (SIGSTOP) before it.
 """
 
 import asyncio
+import importlib
+import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +48,9 @@ class Mortal:
             print(f"dying {self._when} {what}", file=sys.stderr, flush=True)
             if self._when == "before":
                 die()
+            if self._when == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return False
             return True
         return False
 
@@ -124,5 +130,25 @@ async def main(url: str, path: str, when: str = "never", number: str = "0") -> N
     await app.close()
 
 
+def nursery() -> None:
+    """For each line of arguments on stdin fork a process for them, and say its number."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for line in sys.stdin:
+        directory, *arguments = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            for stream, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+            asyncio.run(main(*arguments))
+            sys.stdout.flush()
+            os._exit(0)
+        print(pid, flush=True)
+        if arguments[2:3] != ["stop"]:
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    warnings.simplefilter("ignore")
+    for module in ("storage.doors", "storage.postgres", "runtime.runner", "agents.loop", "models.choose"):
+        importlib.import_module(f"weft.{module}")  # before the forks, so that they are quick
+    nursery()

@@ -82,7 +82,7 @@ def test_a_context_is_the_same_when_it_is_read_again() -> None:
     context = said(*turn(1, 1), *turn(2))
     context = Conversation().merge(context, [[Cut(4, "earlier")]])
     rows = [dump_message(one, "", "run_1", 1.0) for one in context.said]
-    again = load_context(dump_context(context, "").body, rows)
+    again = load_context(dump_context(context, ""), rows)
     assert again.messages == context.messages
     assert (again.summary, again.start, again.torn) == ("earlier", 5, False)
 

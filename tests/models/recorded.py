@@ -26,13 +26,13 @@ ENDPOINTS: tuple[tuple[str, str, str], ...] = (
     (r"api\.deepseek\.com/(v1/)?chat/completions", "deepseek", ""),
     (r"api\.groq\.com/openai/v1/chat/completions", "groq", "/openai/v1"),
     (r"openrouter\.ai/api/v1/chat/completions", "openrouter", "/api/v1"),
+    (r"api\.openai\.com/v1/responses$", "openai/responses", "/v1"),
     (r"api\.x\.ai/v1/chat/completions", "xai", "/v1"),
     (r"/chat/completions", "openai", "/v1"),
 )
 """Address, LiteLLM's provider, and the path of its base URL."""
 
 OUT_OF_SCOPE: tuple[tuple[str, str], ...] = (
-    (r"/v1/responses", "OpenAI's Responses API: LiteLLM's bridge to it needs the packages of its proxy"),
     (r"count_tokens", "counts tokens, and is no chat"),
     (r"/moderations|/embeddings|/audio/|/images/|/models$|/files|/batches|/rerank|/caches|cachedContents", "no chat"),
     (r"w3\.org|githubusercontent|github\.com|wikimedia|pydantic\.dev/|/upload/", "a download beside the chat"),
@@ -80,7 +80,9 @@ class Interaction:
     def expected(self) -> Expected:
         if self.status >= 400:
             return Expected(error=True)
-        read = {"anthropic": _anthropic, "gemini": _gemini, "cohere_chat": _cohere}.get(self.provider, _openai)
+        read = {"anthropic": _anthropic, "gemini": _gemini, "cohere_chat": _cohere, "openai/responses": _responses}.get(
+            self.provider, _openai
+        )
         return read(self.payloads)
 
 
@@ -299,6 +301,33 @@ def _cohere(payloads: tuple[Any, ...]) -> Expected:
         output_tokens=payload["usage"]["tokens"]["output_tokens"],
         cached_tokens=payload["usage"].get("cached_tokens") or 0,
         finish=_finish("length" if payload["finish_reason"] == "MAX_TOKENS" else None, calls),
+    )
+
+
+def _responses(payloads: tuple[Any, ...]) -> Expected:
+    """OpenAI's Responses API: a list of items, which a stream repeats whole at its end."""
+    done = [
+        payload["response"] for payload in payloads if str(payload.get("type", "")).startswith("response.completed")
+    ]
+    payload = done[-1] if done else payloads[-1]
+    if payload.get("error") or "output" not in payload:
+        return Expected(error=True)
+    items: list[dict[str, Any]] = payload["output"]
+    calls = tuple(
+        (item["name"], json.loads(item["arguments"] or "{}"), item["call_id"])
+        for item in items
+        if item["type"] == "function_call"
+    )
+    thoughts = [item for item in items if item["type"] == "reasoning"]
+    return Expected(
+        text="".join([part.get("text", "") for item in items if item["type"] == "message" for part in item["content"]]),
+        thought=" ".join([part["text"] for item in thoughts for part in item.get("summary") or ()]),
+        calls=calls,
+        signatures=frozenset([item["encrypted_content"] for item in thoughts if item.get("encrypted_content")]),
+        input_tokens=payload["usage"]["input_tokens"],
+        output_tokens=payload["usage"]["output_tokens"],
+        cached_tokens=(payload["usage"].get("input_tokens_details") or {}).get("cached_tokens") or 0,
+        finish="length" if payload.get("status") == "incomplete" else _finish(None, calls),
     )
 
 

@@ -67,6 +67,13 @@ async def test_an_unknown_price_is_none() -> None:
     assert server.paths == ["/chat/completions"]
 
 
+async def test_a_guess_by_the_name_is_no_price() -> None:
+    """LiteLLM gives every ``gemini-...`` the features of its family, and a price of nothing."""
+    async with serve(chat({"content": "Hello"})) as server:
+        got = await answer(LiteLLM("openai/gemini-2.5-pro-preview-05-06", server.url))
+    assert got.usage.cost is None
+
+
 async def test_parallel_calls_by_index() -> None:
     deltas: list[dict[str, Any]] = [
         {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]},

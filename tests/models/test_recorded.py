@@ -106,6 +106,9 @@ def signatures(message: Message) -> set[str]:
             if part.redacted and part.redacted.startswith("openrouter:"):
                 data = json.loads(part.redacted.removeprefix("openrouter:")).get("data")
                 found |= {data} if data else set()
+            elif part.redacted and part.redacted.startswith("responses:"):
+                encrypted = json.loads(part.redacted.removeprefix("responses:")).get("encrypted_content")
+                found |= {encrypted} if encrypted else set()
             elif part.redacted and ":" not in part.redacted:
                 found.add(part.redacted)
     return found

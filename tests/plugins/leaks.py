@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 NOTED = 0.2
-REFUSED = 1.0
+REFUSED = 3.0
 GRACE = 0.5
 """Seconds that cancelled tasks may take to end after a test."""
 

@@ -44,12 +44,14 @@ def agents() -> list[Agent[Any]]:
 
 
 @contextmanager
-def serving(app: App, *, settings: Settings | None = None, ui: UI | None = None, beat: float = 15.0) -> Iterator[str]:
+def serving(
+    app: App, *, settings: Settings | None = None, ui: UI | None = None, beat: float = 15.0, grace: float = 5.0
+) -> Iterator[str]:
     """The server in a thread of its own; its address."""
     settings = settings or Settings(_env_file=None)
     sock = bind("127.0.0.1", 0)
     started = threading.Event()
-    server = prepared(create_app(app, settings=settings, ui=ui, beat=beat), ready=started.set)
+    server = prepared(create_app(app, settings=settings, ui=ui, beat=beat, grace=grace), ready=started.set)
     thread = threading.Thread(target=server.run, args=([sock],))
     thread.start()
     try:

@@ -179,11 +179,17 @@ def _listeners(app: Any) -> int:
 
 
 def test_a_server_that_stops_ends_its_streams_at_once(tmp_path: Path) -> None:
-    with serving(app_in(tmp_path)) as url, httpx.Client(base_url=f"{url}api/v1/", timeout=30) as api:
-        run = _start(api, "sleepy")
-        with ThreadPoolExecutor(1) as pool, watching(api, run) as events:
-            next(events)
-            listening = pool.submit(list, events)
+    with ThreadPoolExecutor(1) as pool:
+        with serving(app_in(tmp_path), grace=0.2) as url:
+            api = httpx.Client(base_url=f"{url}api/v1/", timeout=30)
+            run = _start(api, "sleepy")
+            listening = pool.submit(watched, api, run)
+            until = time.monotonic() + 10
+            while not api.get(f"runs/{run}/events", params={"format": "json"}).json()["items"]:
+                assert time.monotonic() < until
+            time.sleep(0.2)
+            assert not listening.done()
             began = time.monotonic()
-    assert listening.result(1) is not None
-    assert time.monotonic() - began < 9
+        assert durable(listening.result(1))[0].event == "run.started"
+        assert time.monotonic() - began < 2, "the run that was under way is handed back after its grace"
+        api.close()

@@ -35,7 +35,7 @@ worker = Agent("worker", model=Scripted(lines, order="turn"), tools=[work])
 def _server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "WEFT_STORE": "sqlite:///weft.db", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "serve", "agents.py", "--port", str(port)],
+        [sys.executable, "-m", "weft", "serve", "agents.py", "--port", str(port), "--grace", "0.2"],
         cwd=folder, env=environment, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -95,7 +95,7 @@ def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
                 assert time.monotonic() < until
                 _listen(api, run, events)
             assert [int(event.id or 0) for event in events] == list(range(1, len(events) + 1))
-            assert events[before].event == "run.resumed"
+            assert "run.resumed" in [event.event for event in events[before:]]
             assert api.get(f"runs/{run}").json()["output"] == "All done."
             record = api.get(f"runs/{run}/events", params={"format": "json"}).json()["items"]
             assert [event.data for event in events] == record

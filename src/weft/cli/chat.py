@@ -56,7 +56,7 @@ class _Chat:
     async def _say(self, words: str) -> None:
         try:
             record = await turn(self._app, self._target, words, thread=self._thread, show=Transcript())
-        except WeftError as error:
+        except WeftError as error:  # it never began: the thread is busy, say
             err.print(f"{error.code}: {error}", markup=False, style="red")
             return
         if record.status == "paused":

@@ -43,7 +43,7 @@ def dev(
     settings = Settings()
     with bind(host or settings.host, settings.port if port is None else port, tries=20) as sock:
         os.set_inheritable(sock.fileno(), True)
-        options = ["--fd", str(sock.fileno()), *(["--store", store] if store else [])]
+        options = ["--fd", str(sock.fileno()), "--grace", "0.5", *(["--store", store] if store else [])]
         first = [] if browser else ["--no-browser"]
         _supervise(path.resolve().parent, target, options, first, sock.fileno())
 

@@ -17,7 +17,7 @@ from weft.cli.console import err, out, print_json, table
 from weft.cli.options import Json, Store
 from weft.cli.threads import recorded
 from weft.errors import UsageError, WeftError
-from weft.models.choose import KEYS, choose, read_dotenv
+from weft.models.choose import KEYS, at_hand, read_dotenv
 from weft.models.demo import Demo
 from weft.server.listen import bind
 from weft.server.ui import UI
@@ -63,7 +63,7 @@ def _checks(settings: Settings, store: str | None) -> tuple[Iterator[Finding], .
         _python(),
         _sqlite(),
         _store(store),
-        _model(settings),
+        _model(),
         _keys(),
         _litellm(),
         _ui(),
@@ -118,8 +118,8 @@ def _store(url: str | None) -> Iterator[Finding]:
         yield Finding("Store", "bad", str(error), "check WEFT_STORE, and that the folder can be written")
 
 
-def _model(settings: Settings) -> Iterator[Finding]:
-    model, reason = choose(settings.model, env=os.environ, dotenv=".env", probe=True)
+def _model() -> Iterator[Finding]:
+    model, reason = at_hand()
     if isinstance(model, Demo):
         yield Finding("Model", "note", reason, "put a key into .env, such as OPENAI_API_KEY=..., or start Ollama")
     else:

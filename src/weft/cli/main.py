@@ -4,6 +4,8 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 not found, 4 paused for a
 """
 
 import importlib
+import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from typer.main import get_command
 
 from weft.cli.console import err, print_json
 from weft.errors import Cancelled, NotFound, UsageError, WeftError
+from weft.models.choose import read_dotenv
 
 COMMANDS = ("run", "chat", "serve", "dev", "new", "doctor", "threads", "runs", "db")
 """One module each, in the order of the help; imported when it is asked for."""
@@ -86,6 +89,9 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code. ``--debug`` anywhere among them shows tracebacks."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = "--debug" in arguments[:end]
+    if debug:
+        logging.basicConfig()
+        logging.getLogger("weft").setLevel(logging.DEBUG)
     given = [word for word in arguments[:end] if word != "--debug"] + list(arguments[end:])
     try:
         get_command(root)(given, prog_name="weft")
@@ -101,5 +107,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """The entry point of the ``weft`` command."""
+    """The entry point of the ``weft`` command. What ``.env`` says counts, unless the environment says otherwise."""
+    for name, value in read_dotenv(".env").items():
+        os.environ.setdefault(name, value)
     sys.exit(run(sys.argv[1:]))

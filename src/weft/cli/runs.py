@@ -30,7 +30,7 @@ def list_runs(
 ) -> None:
     """The newest runs."""
     app = recorded(store)
-    rows: list[RunRecord] = on(app, _runs(app, limit, thread, status))
+    rows = on(app, lambda app: _runs(app, limit, thread, status))
     if json:
         print_json([_plain(row) for row in rows])
         return
@@ -57,7 +57,7 @@ def _plain(row: RunRecord) -> dict[str, Any]:
 def show_run(id: Id, store: Store = None, json: Json = False) -> None:
     """What happened in a run."""
     app = recorded(store)
-    told, events = on(app, _show(app, id))
+    told, events = on(app, lambda app: _show(app, id))
     if json:
         print_json({**told, "events": events})
         return
@@ -89,7 +89,7 @@ def answer_run(
     """Answer a run that waits. It goes on where its agent is served, or --here."""
     app = recorded(store) if here is None else open_spec(here, store=store).app
     show = None if json or here is None else Transcript()
-    record = on(app, _answer(app, id, answer_of(answer), question, here=here is not None, show=show))
+    record = on(app, lambda app: _answer(app, id, answer_of(answer), question, here=here is not None, show=show))
     if json:
         print_json(_plain(record))
     else:
@@ -123,7 +123,7 @@ def cancel_run(
 ) -> None:
     """End a run, wherever it is being run."""
     app = recorded(store)
-    record: RunRecord = on(app, app.cancel(Scope(app.workspace), id, reason))
+    record = on(app, lambda app: app.cancel(Scope(app.workspace), id, reason))
     if json:
         print_json(_plain(record))
     else:

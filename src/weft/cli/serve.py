@@ -34,6 +34,7 @@ def serve(
     model: Model = None,
     browser: Browser = False,
     verbose: Annotated[bool, typer.Option(help="Log every request.")] = False,
+    grace: Annotated[float, typer.Option(help="Seconds that runs have to come to rest at the end.", min=0)] = 5.0,
     json: Json = False,
     fd: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
@@ -41,7 +42,7 @@ def serve(
     app = example(store=store, model=model) if target is None else open_spec(target, store=store, model=model).app
     settings = _settings(host, port)
     sock = _socket(settings, named=port is not None) if fd is None else socket.socket(fileno=fd)
-    run(app, settings, sock, browser=browser, verbose=verbose, as_json=json)
+    run(app, settings, sock, browser=browser, verbose=verbose, grace=grace, as_json=json)
 
 
 def welcome(*, host: str | None, port: int | None, browser: bool) -> None:
@@ -68,6 +69,7 @@ def run(
     *,
     browser: bool = False,
     verbose: bool = False,
+    grace: float = 5.0,
     as_json: bool = False,
 ) -> None:
     """Serve until the process is told to stop."""
@@ -82,7 +84,7 @@ def run(
         if browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    listen(create_app(app, settings=settings, ui=ui), sock, ready=ready, verbose=verbose)
+    listen(create_app(app, settings=settings, ui=ui, grace=grace), sock, ready=ready, verbose=verbose)
 
 
 def _greet(app: App, url: str, ui: UI, settings: Settings) -> None:

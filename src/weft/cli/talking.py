@@ -2,36 +2,40 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from weft.app import App
 from weft.cli.console import Transcript, clean, out
-from weft.events import Envelope, Question, RunPaused
+from weft.events import Envelope, Question, RunFailed, RunPaused
 from weft.storage.base import RunRecord, Scope
+
+_log = logging.getLogger("weft.cli")
 
 
 async def turn(app: App, target: str, input: Any, *, thread: str | None, show: Transcript | None) -> RunRecord:
     """Run the target here, until it rests and no question is left that somebody here could answer.
 
-    Raises:
-        WeftError: what ended the run.
+    A run that fails is a result here: its record says why.
     """
     last: Envelope | None = None
-    async for envelope in app.stream(target, input, thread=thread):
-        last = envelope
-        if show is not None:
-            show.show(envelope)
+    try:
+        async for envelope in app.stream(target, input, thread=thread):
+            last = envelope
+            if show is not None:
+                show.show(envelope)
+    except Exception:
+        if last is None or not isinstance(last.event, RunFailed):
+            raise
+        _log.debug("the run failed", exc_info=True)
     assert last is not None
     scope = Scope(app.workspace)
     record = await app.store.runs.get(scope, last.run_id)
     while record.status == "paused" and show is not None and sys.stdin.isatty():
         record = await go_on(app, scope, record, ask(_questions(last)), show)
-        events = await app.events(scope, record.id, after=record.seq - 1)
-        last = events[-1]
+        last = (await app.events(scope, record.id, after=record.seq - 1))[-1]
     return record
 
 
@@ -39,19 +43,27 @@ async def go_on(
     app: App, scope: Scope, record: RunRecord, answers: Mapping[str, Any], show: Transcript | None
 ) -> RunRecord:
     """Answer what the run asks, and drive it here until it rests again."""
-    watching = asyncio.create_task(_watch(app, scope, record, show or Transcript(Console(quiet=True))))
+    going = asyncio.create_task(app.resume(record.id, answers))
     try:
-        await app.resume(record.id, answers)
-        await watching
+        seen = record.seq
+        while not going.done():
+            seen = await _watch(app, scope, record.id, seen, show)
+            await asyncio.sleep(0.01)  # until the answers are on record, the run still rests
+        await going
+        await _watch(app, scope, record.id, seen, show)
     finally:
-        watching.cancel()
+        going.cancel()
     return await app.store.runs.get(scope, record.id)
 
 
-async def _watch(app: App, scope: Scope, record: RunRecord, show: Transcript) -> None:
-    async for item in app.watch(scope, record.id, after=record.seq):
+async def _watch(app: App, scope: Scope, run_id: str, seen: int, show: Transcript | None) -> int:
+    """Show what comes after event number ``seen``, until the run rests; the number of the last one."""
+    async for item in app.watch(scope, run_id, after=seen):
         if isinstance(item, Envelope):
-            show.show(item)
+            seen = item.seq
+            if show is not None:
+                show.show(item)
+    return seen
 
 
 def _questions(last: Envelope) -> Sequence[Question]:

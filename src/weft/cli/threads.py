@@ -1,9 +1,9 @@
 """Conversations on record: list, read, delete."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -13,6 +13,8 @@ from weft.cli.options import Json, Limit, Store
 from weft.messages import Message, Text, ToolCall, ToolResult
 from weft.settings import Settings
 from weft.storage.base import MessageRow, Page, Scope, ThreadRecord
+
+T = TypeVar("T")
 
 command = typer.Typer(add_completion=False, no_args_is_help=True, help="Conversations on record.")
 
@@ -25,12 +27,12 @@ def recorded(store: str | None) -> App:
     return App(store=store or settings.store, workspace=settings.workspace)
 
 
-def on(app: App, work: Coroutine[Any, Any, Any]) -> Any:
-    """Do ``work`` with the app open."""
+def on(app: App, work: Callable[[App], Coroutine[Any, Any, T]]) -> T:
+    """What ``work`` gives, with the app open."""
 
-    async def opened() -> Any:
+    async def opened() -> T:
         async with app:
-            return await work
+            return await work(app)
 
     return asyncio.run(opened())
 
@@ -44,7 +46,7 @@ def moment(at: float) -> str:
 def list_threads(store: Store = None, limit: Limit = 20, json: Json = False) -> None:
     """The threads that moved last."""
     app = recorded(store)
-    rows: list[ThreadRecord] = on(app, _threads(app, limit))
+    rows = on(app, lambda app: _threads(app, limit))
     if json:
         print_json(rows)
         return
@@ -62,7 +64,7 @@ async def _threads(app: App, limit: int) -> list[ThreadRecord]:
 def show_thread(id: Id, store: Store = None, limit: Limit = 50, json: Json = False) -> None:
     """The last messages of a thread."""
     app = recorded(store)
-    thread, rows = on(app, _messages(app, id, limit))
+    thread, rows = on(app, lambda app: _messages(app, id, limit))
     if json:
         print_json({"thread": thread, "messages": [{"seq": row.seq, "message": message} for row, message in rows]})
         return
@@ -101,7 +103,7 @@ def delete_thread(
 ) -> None:
     """Forget a thread, and every run, message and event of it."""
     app = recorded(store)
-    on(app, _delete(app, id, ask=not yes))
+    on(app, lambda app: _delete(app, id, ask=not yes))
     if json:
         print_json({"deleted": id})
     else:

@@ -41,18 +41,19 @@ class ContextPolicy(Struct, frozen=True, kw_only=True):
         The context then begins with what a person said, or at least not between a tool call and its
         result; the last turn stays whole, however long it is.
         """
-        if self._fits(context.said, 1.0):
+        few = self.max_messages is None or len(context.said) <= self.max_messages
+        if few and (self.max_tokens is None or context.size <= self.max_tokens):
             return 0
         starts = [index for index, said in enumerate(context.said) if index and _may_begin(said.message)]
         for index in starts:
-            if self._fits(context.said[index:], self.refill):
+            if self._fits(context.said[index:]):
                 return index
         return starts[-1] if starts else 0
 
-    def _fits(self, said: Sequence[Said], share: float) -> bool:
-        if self.max_messages is not None and len(said) > max(1, int(self.max_messages * share)):
+    def _fits(self, said: Sequence[Said]) -> bool:
+        if self.max_messages is not None and len(said) > max(1, int(self.max_messages * self.refill)):
             return False
-        return self.max_tokens is None or sum([one.tokens for one in said]) <= self.max_tokens * share
+        return self.max_tokens is None or sum([one.tokens for one in said]) <= self.max_tokens * self.refill
 
 
 def _may_begin(message: Message) -> bool:

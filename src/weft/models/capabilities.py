@@ -82,6 +82,12 @@ def is_priced(provider: str, model: str) -> bool:
     return entry is not None and entry.input_cost_per_token is not None
 
 
+def speaks_responses(provider: str, model: str) -> bool:
+    """Whether LiteLLM asks for the model by OpenAI's Responses API, as it has no other."""
+    entry = _entry(provider, model)
+    return entry is not None and entry.mode == "responses"
+
+
 @lru_cache(maxsize=1024)
 def _named(name: str) -> Capabilities:
     provider, slash, model = name.partition("/")

@@ -3,9 +3,9 @@
 Nothing here imports LiteLLM: a model is chosen before the first call, not by it.
 """
 
+import importlib
 import json
 import os
-import urllib.request
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,11 +19,11 @@ from weft.models.litellm import LiteLLM, Secret
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("OPENAI_API_KEY", "openai/gpt-5-mini"),
-    ("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-4-5"),
-    ("GEMINI_API_KEY", "gemini/gemini-2.5-flash"),
-    ("GOOGLE_API_KEY", "gemini/gemini-2.5-flash"),
+    ("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-4-6"),
+    ("GEMINI_API_KEY", "gemini/gemini-flash-latest"),
+    ("GOOGLE_API_KEY", "gemini/gemini-flash-latest"),
     ("MISTRAL_API_KEY", "mistral/mistral-large-latest"),
-    ("DEEPSEEK_API_KEY", "deepseek/deepseek-chat"),
+    ("DEEPSEEK_API_KEY", "deepseek/deepseek-v4-flash"),
     ("GROQ_API_KEY", "groq/openai/gpt-oss-120b"),
     ("XAI_API_KEY", "xai/grok-4.5"),
     ("OPENROUTER_API_KEY", "openrouter/openai/gpt-5-mini"),
@@ -49,7 +49,8 @@ def choose(
     Args:
         name: the model that somebody asked for; it is always taken.
         env: the environment; ``dotenv``, a file of further lines of ``NAME=value`` that it overrides.
-        probe: whether to ask for a model server on this machine; ``timeout`` is in seconds, for all together.
+        probe: whether to ask for a model server on this machine: this waits up to ``timeout`` seconds, so it is
+            not for a running event loop.
 
     >>> choose(env={})[1]
     'no key and no model were given: this is the demo model'
@@ -69,7 +70,10 @@ def choose(
 def at_hand() -> tuple[Model, str]:
     """The model for all who named none, and why: ``WEFT_MODEL``, then the ladder. Decided once in a process."""
     known = {**read_dotenv(".env"), **os.environ}
-    return choose(known.get("WEFT_MODEL"), env=known, probe=True)
+    name, base_url = known.get("WEFT_MODEL"), known.get("WEFT_BASE_URL")
+    if name and base_url:
+        return resolve(name, base_url=base_url), f"{name} at {base_url} was asked for"
+    return choose(name, env=known, probe=True)
 
 
 def resolve(model: str | Model, *, base_url: str | None = None, api_key: str | Secret | None = None) -> Model:
@@ -141,7 +145,8 @@ def _local(servers: Sequence[tuple[str, int]], timeout: float) -> tuple[Model, s
 
 def _offered(port: int, timeout: float) -> list[str]:
     """The chat models of a server on loopback, none where nobody answers in time."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    http: Any = importlib.import_module("urllib.request")  # not at the top: most programs never ask
+    opener = http.build_opener(http.ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{port}/v1/models", timeout=timeout) as reply:
             told: Any = json.loads(reply.read(1_000_000))

@@ -82,7 +82,7 @@ def _parts(request: Request) -> tuple[Part, ...]:
         return (Reasoning(f"The words ask for {named}, so I call {'it' if len(calls) == 1 else 'them'}."), *calls)
     if request.output is not None:
         known = {name: value for result in results for name, value in known_in(result.content).items()}
-        source = " ".join([text, *(result.content for result in results)])
+        source = " ".join([text, *(result.content for result in results if not known_in(result.content))])
         filled = Guess(source, known).fill(request.output.schema)
         return (
             Reasoning(f"I fill {request.output.name} from these words."),

@@ -193,6 +193,8 @@ class Guess:
         return filled
 
     def _array(self, name: str, schema: Json, depth: int, required: bool) -> list[Any] | None:
+        if prefix := schema.get("prefixItems"):
+            return [self._value(name, each, required=True, depth=depth + 1) for each in prefix]
         items = self._resolved(schema.get("items", {}))
         least = int(schema.get("minItems", 1 if required and depth < 4 else 0))
         most = int(schema.get("maxItems", 10))

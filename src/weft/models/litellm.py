@@ -10,21 +10,20 @@ import importlib.metadata
 import logging
 import os
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
-from weft.errors import AuthenticationFailed, ModelError, ModelUnavailable, UsageError
+from weft.errors import AuthenticationFailed, ModelUnavailable, UsageError, WeftError
 from weft.messages import Json
 from weft.models.base import Answer, Piece, Request, close
 from weft.models.capabilities import capabilities, is_priced
 from weft.models.failures import translated
 from weft.models.mends import mend
-from weft.models.reading import Assembly, usage_of
-from weft.models.wire import Dialect, dialect, wire
+from weft.models.reply import Reply, Spoken
+from weft.models.wire import dialect, wire
 
 MALICIOUS = frozenset({"1.82.7", "1.82.8"})
 """Releases of March 2026 that steal credentials when Python starts."""
@@ -89,20 +88,20 @@ class LiteLLM:
             streaming = self.stream and spoken.provider not in _NOT_STREAMED
             async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
                 reply = await library.acompletion(**self._asked(request, spoken, key, streaming))
-            reading = _Reading(library, spoken)
+            said = Reply(library, spoken)
             if streaming:
-                reading.tap(reply)
+                said.tap(reply)
                 while (chunk := await self._next(reply, deadline)) is not None:
-                    for piece in reading.chunk(chunk):
+                    for piece in said.chunk(chunk):
                         yield piece
-                for piece in reading.assembly.late():
+                for piece in said.assembly.late():
                     yield piece
-                yield reading.end(reply)
+                yield said.end(reply)
             else:
-                for piece in reading.whole(reply):
+                for piece in said.whole(reply):
                     yield piece
-                yield reading.answer()
-        except ModelError:
+                yield said.answer()
+        except WeftError:
             raise
         except TimeoutError as error:
             raise self._silent() from error
@@ -112,7 +111,7 @@ class LiteLLM:
             if streaming and reply is not None:
                 await close(reply)
 
-    def _asked(self, request: Request, spoken: "_Spoken", key: str | None, streaming: bool) -> Json:
+    def _asked(self, request: Request, spoken: Spoken, key: str | None, streaming: bool) -> Json:
         asked = {
             "timeout": self.timeout,
             "max_retries": 0,
@@ -153,138 +152,19 @@ class LiteLLM:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken:
-    """A model as LiteLLM is asked for it, and how its provider is spoken to."""
-
-    asked: str
-    provider: str
-    model: str
-    dialect: Dialect
-    priced: bool
-
-
 @lru_cache(maxsize=1024)
-def _spoken(name: str, base_url: str | None) -> _Spoken:
+def _spoken(name: str, base_url: str | None) -> Spoken:
     library = load()
     prefix, slash, rest = name.partition("/")
     if base_url is not None and not (slash and rest and prefix in _providers()):
         name = f"openai/{name}"
     model, provider, _, _ = library.get_llm_provider(model=name, api_base=base_url)
-    return _Spoken(name, provider, model, dialect(provider, model), is_priced(provider, model))
+    return Spoken(name, provider, model, dialect(provider, model), is_priced(provider, model))
 
 
 @lru_cache(maxsize=1)
 def _providers() -> frozenset[str]:
     return frozenset([str(getattr(each, "value", each)) for each in load().provider_list])
-
-
-@dataclass(slots=True)
-class _Reading:
-    """An answer of LiteLLM on its way to becoming ours."""
-
-    library: Any
-    spoken: _Spoken
-    assembly: Assembly = field(default_factory=Assembly)
-    id: str | None = None
-    model: str = ""
-    finish: str | None = None
-    usage: Any = None
-    cost: float | None = None
-
-    def chunk(self, chunk: Any) -> Iterable[Piece]:
-        if self.id is None:
-            self.id = chunk.id
-            self.model = _served(chunk) or chunk.model or self.spoken.model
-        if (usage := getattr(chunk, "usage", None)) is not None:
-            self.usage = usage
-        if not chunk.choices:
-            return ()
-        choice = chunk.choices[0]
-        if choice.finish_reason is not None:
-            self.finish = choice.finish_reason
-        return self.assembly.add(choice.delta)
-
-    def whole(self, reply: Any) -> Iterable[Piece]:
-        self.id, self.usage = reply.id, getattr(reply, "usage", None)
-        self.model = reply.model or self.spoken.model
-        self.finish = reply.choices[0].finish_reason
-        self.cost = reply._hidden_params.get("response_cost")
-        message = reply.choices[0].message
-        extras: Json = getattr(message, "provider_specific_fields", None) or {}
-        if details := extras.get("reasoning_details"):
-            self.assembly.add_details(details)
-        if refusal := getattr(message, "refusal", None) or extras.get("refusal"):
-            self.assembly.refuse(refusal)
-        return [*self.assembly.add(message), *self.assembly.late()]
-
-    def end(self, stream: Any) -> Answer:
-        """LiteLLM says "stop" where a provider said nothing: a cut stream must not pass for an answer."""
-        if stream.received_finish_reason is None and stream.intermittent_finish_reason is None:
-            raise ModelUnavailable(
-                f"{self.spoken.asked}: the stream ended before the answer did. Try again; if the server cannot "
-                "stream, use LiteLLM(..., stream=False)."
-            )
-        return self.answer()
-
-    def answer(self) -> Answer:
-        usage = usage_of(self.usage, self._cost())
-        return self.assembly.answer(response_id=self.id, model=self.model, finish=self.finish, usage=usage)
-
-    def tap(self, stream: Any) -> None:
-        """Refusals, and OpenRouter's proofs of thought, come in chunks that LiteLLM drops: they are read before it."""
-        source: Any = stream.completion_stream
-        if isinstance(source, AsyncIterable):
-            stream.completion_stream = _Tapped(source, self.assembly)
-
-    def _cost(self) -> float | None:
-        """US dollars: what the provider says, or what the price list gives; ``None`` where there is no price."""
-        said = getattr(self.usage, "cost", None)
-        if isinstance(said, int | float) and (self.spoken.priced or self.spoken.provider == "openrouter"):
-            return float(said)
-        if not self.spoken.priced or self.usage is None:
-            return None
-        if self.cost is not None:
-            return self.cost
-        with suppress(Exception):  # the price list has gaps, and an answer must not be lost to one
-            return sum(
-                self.library.cost_per_token(
-                    model=self.spoken.model, custom_llm_provider=self.spoken.provider, usage_object=self.usage
-                )
-            )
-        return None
-
-
-class _Tapped:
-    """A provider's stream, read by two: what LiteLLM would lose is taken down as the chunks pass."""
-
-    def __init__(self, stream: Any, assembly: Assembly) -> None:
-        self._stream = stream
-        self._assembly = assembly
-
-    def __aiter__(self) -> "_Tapped":
-        self._chunks: Any = aiter(self._stream)
-        return self
-
-    async def __anext__(self) -> Any:
-        chunk = await anext(self._chunks)
-        for choice in getattr(chunk, "choices", None) or ():
-            if details := getattr(choice.delta, "reasoning_details", None):
-                self._assembly.add_details(details)
-            if refusal := getattr(choice.delta, "refusal", None):
-                self._assembly.refuse(refusal)
-        return chunk
-
-    async def aclose(self) -> None:
-        ending = getattr(self._stream, "aclose", None) or getattr(self._stream, "close", None)
-        if ending is not None and isinstance(ended := ending(), Awaitable):
-            await ended
-
-
-def _served(chunk: Any) -> str | None:
-    """The model's full name, where the provider says one: chunks repeat what was asked for."""
-    hidden: Json = getattr(chunk, "_hidden_params", None) or {}
-    return hidden.get("provider_response_model")
 
 
 async def loaded() -> Any:

@@ -5,6 +5,9 @@ without its mend, the mend can go.
 """
 
 import importlib
+import importlib.util
+import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +17,7 @@ from weft.messages import Json
 def mend(library: Any) -> None:
     """Applies all of them to the imported library."""
     _no_log_worker()
+    _no_gateway()
     _after(library, "GroqChatConfig", 1, _with_service_tier)
     _after(library, "CohereV2ChatConfig", 0, _with_all_of_cohere)
 
@@ -26,6 +30,24 @@ def _no_log_worker() -> None:
         async_coroutine.close()
 
     worker.ensure_initialized_and_enqueue = forget
+
+
+def _no_gateway() -> None:
+    """OpenAI's Responses API is asked whether tools are for the gateway of LiteLLM's proxy; here none ever is.
+
+    The answer would need the packages of the proxy, and ``_skip_mcp_handler`` is lost on the way to it.
+    """
+    name = "litellm.responses.mcp.litellm_proxy_mcp_handler"
+    if importlib.util.find_spec("mcp") is None:
+        gateway: Any = types.ModuleType(name)
+        gateway.LiteLLM_Proxy_MCP_Handler = _Gateway
+        sys.modules.setdefault(name, gateway)
+
+
+class _Gateway:
+    @staticmethod
+    def should_use_litellm_mcp_gateway(tools: Any) -> bool:
+        return False
 
 
 def _after(library: Any, config: str, ancestor: int, change: Callable[[Any, Any], None]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from weft.ids import new_id
 from weft.messages import Finish, Json, Media, Message, Part, Reasoning, Text, ToolCall, Usage
 from weft.models.base import Answer, Piece
-from weft.models.wire import GEMINI, OPENROUTER
+from weft.models.wire import GEMINI, OPENROUTER, RESPONSES
 
 _THOUGHT = "__thought__"
 """LiteLLM hides a proof of thought in the id of a call, behind this."""
@@ -55,6 +55,7 @@ class Assembly:
     _thought: list[str] = field(default_factory=list[str])
     _blocks: list[Reasoning] = field(default_factory=list[Reasoning])
     _details: dict[tuple[Any, str], Json] = field(default_factory=dict[tuple[Any, str], Json])
+    _items: dict[str, Json] = field(default_factory=dict[str, Json])
     _signatures: list[str] = field(default_factory=list[str])
     _media: list[Media] = field(default_factory=list[Media])
     _calls: list[_Call] = field(default_factory=list[_Call])
@@ -63,21 +64,27 @@ class Assembly:
 
     def add(self, delta: Any) -> Sequence[Piece]:
         """Takes up a delta of a stream (or a whole message), and gives back what of it can be shown now."""
+        told = fields_of(delta)
+        extras: Json = told.get("provider_specific_fields") or {}
         pieces: list[Piece] = []
-        if thought := _thought(delta):
+        if thought := _thought(told, extras):
             self._thought.append(thought)
             pieces.append(Piece(thought, "reasoning"))
-        if blocks := getattr(delta, "thinking_blocks", None):
+        if blocks := told.get("thinking_blocks"):
             self._add_blocks(blocks)
-        text = getattr(delta, "content", None)
+        text = told.get("content")
         if text and isinstance(text, str):
             self._text.append(text)
             pieces.append(Piece(text))
-        for call in getattr(delta, "tool_calls", None) or ():
+        for call in told.get("tool_calls") or ():
             self._add_call(call)
-        if images := getattr(delta, "images", None):
-            self._media.extend(media for image in images if (media := _image(image)) is not None)
-        self._add_extras(delta)
+        for item in told.get("reasoning_items") or ():
+            self._items[str(item.get("id"))] = item
+        for image in told.get("images") or ():
+            if (media := _image(image)) is not None:
+                self._media.append(media)
+        if signatures := extras.get("thought_signatures"):
+            self._signatures.extend(signatures)
         return pieces
 
     def add_details(self, details: Sequence[Json]) -> None:
@@ -151,14 +158,13 @@ class Assembly:
         call.arguments += arguments
         call.signature = call.signature or signature
 
-    def _add_extras(self, delta: Any) -> None:
-        extras: Json = getattr(delta, "provider_specific_fields", None) or {}
-        if signatures := extras.get("thought_signatures"):
-            self._signatures.extend(signatures)
-
     def _reasoning(self) -> list[Reasoning]:
         if self._details:
             return [_from_detail(dict(detail)) for detail in self._details.values()]
+        if self._items:
+            kept = [RESPONSES + json.dumps(item, sort_keys=True) for item in self._items.values()]
+            words = ["".join(self._thought), *[""] * (len(kept) - 1)]
+            return [Reasoning(text, redacted=item) for text, item in zip(words, kept, strict=True)]
         if any([block.redacted or block.signature for block in self._blocks]):
             return self._blocks
         thoughts = [Reasoning("".join(self._thought))] if self._thought else []
@@ -177,11 +183,14 @@ class Assembly:
         return finished
 
 
-def _thought(delta: Any) -> str | None:
+def fields_of(thing: Any) -> Json:
+    """The fields of one of LiteLLM's objects; asking it for one that it has not is slow."""
+    return {**vars(thing), **(getattr(thing, "__pydantic_extra__", None) or {})}
+
+
+def _thought(told: Json, extras: Json) -> str | None:
     """Groq's is called ``reasoning``, and LiteLLM takes it for something special of Groq's."""
-    thought: Any = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-    if not thought and (extras := getattr(delta, "provider_specific_fields", None)):
-        thought = extras.get("reasoning")
+    thought: Any = told.get("reasoning_content") or told.get("reasoning") or extras.get("reasoning")
     return thought if isinstance(thought, str) else None
 
 

@@ -103,7 +103,7 @@ class Replay:
         return entries[min(number, len(entries) - 1)]
 
     def _keep(self, key: str, asked: Json, pieces: Sequence[Piece], answer: Answer) -> None:
-        plain: Json = msgspec.to_builtins(answer)
+        plain = _plain(answer)
         plain["message"].pop("id", None)  # a replayed message is a new one
         said = {"pieces": [[each.kind, each.text] for each in pieces], "answer": plain}
         self._entries.append({"request": key, "model": self.name, "asked": asked, **hidden(said)})
@@ -118,7 +118,7 @@ def canonical(request: Request) -> Json:
     >>> canonical(Request(messages=[user("Hi")])) == canonical(Request(messages=[user("Hi")]))
     True
     """
-    plain: Json = msgspec.to_builtins(msgspec.structs.replace(request, settings=dict(request.settings)))
+    plain = _plain(msgspec.structs.replace(request, settings=dict(request.settings)))
     ids: dict[str, str] = {}
     for message in plain["messages"]:
         message.pop("id", None)
@@ -132,6 +132,10 @@ def canonical(request: Request) -> Json:
                 part["data"] = "sha256 " + hashlib.sha256(part["data"].encode()).hexdigest()
     kept = {name: value for name, value in plain.items() if value not in (None, [], {})}
     return _normal(hidden(kept), ids)
+
+
+def _plain(value: Request | Answer) -> Json:
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _normal(value: Any, ids: Mapping[str, str]) -> Any:

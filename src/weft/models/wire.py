@@ -12,13 +12,15 @@ from typing import Any, Literal, TypeAlias
 from weft.errors import UsageError
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec
 from weft.models.base import OutputSchema, Request
-from weft.models.capabilities import OutputLevel
+from weft.models.capabilities import OutputLevel, speaks_responses
 
-Dialect: TypeAlias = Literal["blocks", "signatures", "content", "details", "none"]
-"""How thoughts go back: Anthropic's blocks, Gemini's signatures, plain text, OpenRouter's details, or not at all."""
+Dialect: TypeAlias = Literal["blocks", "signatures", "content", "details", "items", "none"]
+"""How thoughts go back: Anthropic's blocks, Gemini's signatures, plain text, OpenRouter's details, the items of
+OpenAI's Responses API, or not at all."""
 
 GEMINI = "gemini:"
 OPENROUTER = "openrouter:"
+RESPONSES = "responses:"
 """Where ``Reasoning.redacted`` begins so, the thought belongs to that provider, and no other will accept it."""
 
 _JSON_MODE = {"type": "json_object"}
@@ -45,6 +47,8 @@ def dialect(provider: str, model: str) -> Dialect:
     >>> dialect("vertex_ai", "claude-sonnet-4-5"), dialect("vertex_ai", "gemini-3-pro"), dialect("openai", "gpt-5")
     ('blocks', 'signatures', 'none')
     """
+    if model.startswith("responses/") or speaks_responses(provider, model):
+        return "items"
     if "claude" in model and provider in ("vertex_ai", "azure_ai"):
         return "blocks"
     return _DIALECTS.get(provider, "none")
@@ -156,7 +160,7 @@ def _assistant(message: Message, spoken: Dialect) -> Iterator[Json]:
     calls = [_call(call, spoken) for call in message.tool_calls]
     thoughts = _thoughts([part for part in message.parts if isinstance(part, Reasoning)], spoken)
     text = message.text
-    if not (text or calls or "thinking_blocks" in thoughts):
+    if not (text or calls or thoughts.keys() & {"thinking_blocks", "reasoning_items"}):
         return
     line: Json = {"role": "assistant", "content": text or None, **thoughts}
     if calls:
@@ -190,12 +194,19 @@ def _thoughts(thoughts: Sequence[Reasoning], spoken: Dialect) -> Json:
     if spoken == "details":
         details = [_detail(thought) for thought in thoughts if (thought.redacted or "").startswith(OPENROUTER)]
         return {"reasoning_details": details} if details else {}
+    if spoken == "items":
+        items = [json.loads(redacted[len(RESPONSES) :]) for redacted in _marked(thoughts, RESPONSES)]
+        return {"reasoning_items": items} if items else {}
     return {}
+
+
+def _marked(thoughts: Sequence[Reasoning], mark: str) -> list[str]:
+    return [thought.redacted for thought in thoughts if thought.redacted and thought.redacted.startswith(mark)]
 
 
 def _block(thought: Reasoning) -> Json | None:
     if thought.redacted is not None:
-        foreign = thought.redacted.startswith((GEMINI, OPENROUTER))
+        foreign = thought.redacted.startswith((GEMINI, OPENROUTER, RESPONSES))
         return None if foreign else {"type": "redacted_thinking", "data": thought.redacted}
     if thought.signature is None:
         return None

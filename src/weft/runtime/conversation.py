@@ -28,9 +28,9 @@ class Said:
 
 
 class Cut(NamedTuple):
-    """The context loses its first ``count`` messages; ``summary`` replaces them and the summary before."""
+    """The context loses its first ``leaving`` messages; ``summary`` replaces them and the summary before."""
 
-    count: int
+    leaving: int
     summary: str | None = None
 
 
@@ -48,6 +48,8 @@ class Context(Struct, frozen=True):
     """Tool calls of the last message that have no result yet."""
     torn: bool = False
     """Whether a call was left without a result: its run was stopped in between."""
+    size: int = 0
+    """Estimated tokens of the messages in view."""
 
     @property
     def messages(self) -> list[Message]:
@@ -55,8 +57,8 @@ class Context(Struct, frozen=True):
 
     @property
     def tokens(self) -> int:
-        """Estimated size of what is in view."""
-        return sum([said.tokens for said in self.said]) + (estimate(self.summary) if self.summary else 0)
+        """Estimated size of what is in view, the summary included."""
+        return self.size + (estimate(self.summary) if self.summary else 0)
 
 
 class Conversation(Struct, frozen=True):
@@ -76,18 +78,20 @@ class Conversation(Struct, frozen=True):
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
         context: Context = EMPTY if value is UNSET else value
         said, summary, start = list(context.said), context.summary, context.start
-        owed, torn = context.owed, context.torn
+        owed, torn, size = context.owed, context.torn, context.size
         for update in updates:
             for saying in update:
                 if isinstance(saying, Cut):
-                    start = _after(said, saying.count, start)
-                    del said[: saying.count]
+                    start = _after(said, saying.leaving, start)
+                    size -= sum([one.tokens for one in said[: saying.leaving]])
+                    del said[: saying.leaving]
                     summary = saying.summary
                 else:
-                    said.append(Said(saying))
+                    said.append(one := Said(saying))
+                    size += one.tokens
                     torn = torn or _tears(owed, saying)
                     owed = _owed(owed, saying)
-        return Context(tuple(said), summary, start, owed, torn)
+        return Context(tuple(said), summary, start, owed, torn, size)
 
     def ready(self, value: Any) -> bool:
         return True
@@ -101,7 +105,6 @@ _NONE: frozenset[str] = frozenset()
 
 
 class _ContextOnRecord(Struct, frozen=True, omit_defaults=True):
-    start: int = 1
     summary: str | None = None
 
 
@@ -130,23 +133,20 @@ def _after(said: Sequence[Said], count: int, start: int) -> int:
 
 
 def dump_context(context: Context, conversation: str) -> ContextRow:
-    return ContextRow(conversation=conversation, body=_encode(_ContextOnRecord(context.start, context.summary)))
+    return ContextRow(conversation=conversation, start=context.start, body=_encode(_ContextOnRecord(context.summary)))
 
 
-def load_context(body: bytes | None, rows: Sequence[MessageRow]) -> Context:
-    """The context as its row and the messages since its start say."""
-    record = _decode_context(body) if body else _ContextOnRecord()
-    said = tuple([Said(load_message(row), row.seq, row.tokens) for row in rows if row.seq >= record.start])
+def load_context(row: ContextRow | None, messages: Sequence[MessageRow]) -> Context:
+    """The context as its row and the messages in view say."""
+    said = tuple([Said(load_message(one), one.seq, one.tokens) for one in messages])
     owed, torn = _NONE, False
     for one in said:
         torn = torn or _tears(owed, one.message)
         owed = _owed(owed, one.message)
-    return Context(said, record.summary, record.start, owed, torn)
-
-
-def context_start(body: bytes | None) -> int:
-    """The number of the first message that a context on record shows."""
-    return _decode_context(body).start if body else 1
+    size = sum([one.tokens for one in said])
+    if row is None:
+        return Context(said, None, 1, owed, torn, size)
+    return Context(said, _decode_context(row.body).summary, row.start, owed, torn, size)
 
 
 def dump_message(said: Said, conversation: str, run_id: str, at: float) -> MessageRow:

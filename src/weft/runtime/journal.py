@@ -47,7 +47,7 @@ class Journal:
     Without a store it numbers and publishes all the same, so that a run looks the same to a listener.
     """
 
-    def __init__(self, record: RunRecord, store: Store | None, hub: Hub | None, head_seq: int = 0) -> None:
+    def __init__(self, record: RunRecord, store: Store | None, hub: Hub | None) -> None:
         self.info = RunInfo(
             id=record.id,
             thread_id=record.thread_id,
@@ -58,7 +58,7 @@ class Journal:
         )
         self.store = store
         self.seq = record.seq
-        self.head_seq = head_seq
+        self.head_seq = 0
         self.first_message = record.first_message
         self.messages: list[Said] = []
         """What was said in the thread's own conversation in this run, by this process."""
@@ -74,6 +74,10 @@ class Journal:
     def silent(self) -> bool:
         """Nobody would ever see an event."""
         return self.store is None and (self._hub is None or not self._hub.heard(self.info.id))
+
+    def follow(self, head_seq: int) -> None:
+        """The thread has this many messages already."""
+        self.head_seq = max(self.head_seq, head_seq)
 
     def emit(self, path: tuple[str, ...], event: Event) -> None:
         """Passing events go out at once; durable ones with the next commit."""

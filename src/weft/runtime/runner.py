@@ -11,12 +11,14 @@ from weft.engine.context import Asked, Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, NotFound, StoreError, WeftError
 from weft.events import Envelope
-from weft.ids import new_id
+from weft.ids import new_id, same_id
 from weft.runtime import codec
 from weft.runtime.alive import TTL, HeartBeat, is_gone, worker_id
 from weft.runtime.dispatch import Dispatcher, Embedded
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.journal import Journal
+from weft.runtime.leaving import shielded, withdrawn_if_left
+from weft.runtime.recent import Recent
 from weft.runtime.result import Result, questions_of, result_of
 from weft.runtime.session import Session
 from weft.runtime.watching import Watch
@@ -53,6 +55,7 @@ class Runner:
         self._deps = deps
         self._ttl = ttl
         self._driven: dict[str, _Driven] = {}
+        self._recent = Recent()
         self._draining = False
         self._heart = HeartBeat(store, self.worker, ttl, self._audit)
         self._serving: asyncio.Task[None] | None = None
@@ -97,7 +100,8 @@ class Runner:
         """
         await self._heart.beat()
         record = self._record(target.name, input, scope, thread, None)
-        return await self.store.runs.create(record, None, worker=self.worker)
+        async with withdrawn_if_left(self.store, record):
+            return await self.store.runs.create(record, None, worker=self.worker)
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
         """Take a queued run as soon as its thread is free, and drive it here and now until it rests.
@@ -105,14 +109,8 @@ class Runner:
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        await self._heart.beat()
-        taken = record if record.status == "running" and record.owner == self.worker else None
-        job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
-        while taken is None:
-            taken = await self.store.runs.acquire(job, self.worker, self._ttl)
-            if taken is None:
-                await self._before(record)
-                await asyncio.sleep(0.02)
+        async with withdrawn_if_left(self.store, record):
+            taken = await self._taken(record)
         input = json.loads(taken.input) if input is None else input
         return await self._drive(target, taken, input, deps)
 
@@ -211,8 +209,8 @@ class Runner:
                 await self._give_up(record, error)
                 return
             await self._drive(target, record, json.loads(record.input), self._deps)
-        except (WeftError, asyncio.CancelledError):
-            return  # it is on record, or somebody else's run now
+        except (Exception, asyncio.CancelledError):
+            return  # it is on record, or somebody else's run now; one run's defect must not stop the queue
 
     async def _again(self, job: Job) -> None:
         """A job that could not be taken: if its run only waits for its thread, look again soon."""
@@ -261,6 +259,18 @@ class Runner:
 
     # One run
 
+    async def _taken(self, record: RunRecord) -> RunRecord:
+        """The run, once it is ours."""
+        await self._heart.beat()
+        taken = record if record.status == "running" and record.owner == self.worker else None
+        job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
+        while taken is None:
+            taken = await self.store.runs.acquire(job, self.worker, self._ttl)
+            if taken is None:
+                await self._before(record)
+                await asyncio.sleep(0.02)
+        return taken
+
     async def _before(self, record: RunRecord) -> None:
         """Our run cannot start: its thread is busy. If a dead process left it so, finish its run first."""
         current = await self.store.runs.get(Scope(record.workspace), record.id)
@@ -286,24 +296,27 @@ class Runner:
             self.hub.close(record.id)
 
     async def _to_rest(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
-        thread = await self.store.threads.get(Scope(record.workspace), record.thread_id)
-        journal = Journal(record, self.store, self.hub, thread.head_seq)
+        journal = Journal(record, self.store, self.hub)
         if record.attempts > MAX_ATTEMPTS:
             error = WeftError(f"given up after {MAX_ATTEMPTS} attempts without progress")
             await self._failed(journal, error, "dead")
             raise error
         resumed = record.seq > 0
         answers: dict[str, Any] = {}
-        if resumed:
-            answers = {id: json.loads(body) for id, body in (await self.store.questions.answers(record.id)).items()}
-            journal.emit((), events.RunResumed(target.name, "answered" if record.attempts <= 1 else "recovered"))
-        session = Session(journal, deps, answers, resumed=resumed, guard=self._heart.guard)
+        session = Session(journal, deps, answers, resumed=resumed, guard=self._heart.guard, recent=self._recent)
         async with self._ending(journal):
+            if resumed:
+                given = await self.store.questions.answers(record.id)
+                answers.update({id: json.loads(body) for id, body in given.items()})
+                journal.emit((), events.RunResumed(target.name, "answered" if record.attempts <= 1 else "recovered"))
             try:
                 output = await session.root(target, input)
             except Paused as paused:
                 return await _paused(journal, paused)
-            return await _finished(journal, output)
+            result = await _finished(journal, output)
+        if session.context is not None:
+            self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
+        return result
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:
@@ -313,7 +326,7 @@ class Runner:
         except Fenced as error:
             raise Cancelled(f"run {journal.info.id} was cancelled or taken over: {error}") from error
         except asyncio.CancelledError:
-            await _shielded(self._interrupted(journal))
+            await shielded(self._interrupted(journal))
             raise
         except Exception as error:
             await self._failed(journal, error)
@@ -339,16 +352,16 @@ class Runner:
             await asyncio.gather(stored, return_exceptions=True)  # a store that fails now: the reaper finds the run
 
     async def _give_up(self, record: RunRecord, error: Exception) -> None:
-        thread = await self.store.threads.get(Scope(record.workspace), record.thread_id)
-        await self._failed(Journal(record, self.store, self.hub, thread.head_seq), error)
+        await self._failed(Journal(record, self.store, self.hub), error)
 
     def _record(self, target: str, input: Any, scope: Scope, thread: str | None, key: str | None) -> RunRecord:
+        user = scope.user or "local"
         return RunRecord(
             id=new_id("run"),
-            thread_id=thread or new_id("thread"),
+            thread_id=thread or (new_id("thread") if key is None else same_id("thread", scope.workspace, user, key)),
             target=target,
             workspace=scope.workspace,
-            user_id=scope.user or "local",
+            user_id=user,
             input=codec.encode(input, "input"),
             idempotency_key=key,
         )
@@ -356,18 +369,6 @@ class Runner:
 
 async def _no_job(tx: Any, job: Job) -> None:
     """The caller advances the run itself."""
-
-
-async def _shielded(coroutine: Any) -> None:
-    """Finish this, even while the task is being cancelled."""
-    task = asyncio.ensure_future(coroutine)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            continue
-        except WeftError:
-            return
 
 
 async def _finished(journal: Journal, output: Any) -> Result[Any]:

@@ -12,20 +12,31 @@ from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, begin
 from weft.errors import WeftError
 from weft.runtime import codec
-from weft.runtime.conversation import EMPTY, Said, context_start, dump_context, load_context
 from weft.runtime.conversation import Context as Seen
+from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
-from weft.storage.base import MessageRow, Scope
+from weft.runtime.recent import Recent
+from weft.storage.base import Store
 
 Path: TypeAlias = tuple[str, ...]
-_PAGE = 500
 _NOTHING_SAID: list[Said] = []
 
 
 class Session:
     """What all graphs of one run share."""
 
-    __slots__ = ("answers", "begun", "deps", "guard", "journal", "max_steps", "resumed")
+    __slots__ = (
+        "answers",
+        "begun",
+        "context",
+        "deps",
+        "guard",
+        "journal",
+        "max_steps",
+        "recent",
+        "resumed",
+        "thread_made_at",
+    )
 
     def __init__(
         self,
@@ -35,6 +46,7 @@ class Session:
         *,
         resumed: bool,
         guard: Callable[[], None] | None = None,
+        recent: Recent | None = None,
         max_steps: int = 1000,
     ) -> None:
         self.journal = journal
@@ -45,6 +57,10 @@ class Session:
         self.max_steps = max_steps
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
+        self.recent = recent
+        self.thread_made_at = 0.0
+        self.context: Seen | None = None
+        """The thread's own conversation at the end of the run."""
         self.begun: set[Path] = set()
 
     async def root(self, target: Target, input: Any) -> Any:
@@ -104,52 +120,43 @@ class _Running:
         graph = self._graph
         checkpoint, finished = Checkpoint(), NONE_FINISHED
         on_record = False
-        if lookup and self._journal.store is not None:
-            checkpoint, finished, on_record = await self._load()
+        store = self._journal.store
+        if lookup and store is not None:
+            checkpoint, finished, on_record = await self._load(store)
         if fresh or not on_record:
             finished = NONE_FINISHED
             checkpoint = begin(graph, checkpoint, input)
             happened = (events.RunStarted(self._journal.info.target),) if len(self._path) == 1 else ()
             self._commit(checkpoint, happened)
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
+        if self._rows is not None and self._conversation == "":
+            self._session.context = checkpoint.values[self._rows]
         return graph.leave(checkpoint.values)
 
     # What is on record
 
-    async def _load(self) -> tuple[Checkpoint, Mapping[str, Update], bool]:
-        store, slots = self._journal.store, self._slots
-        assert store is not None
-        assert slots is not None
-        thread = self._journal.info.thread_id
-        snapshot = await store.threads.snapshot(thread, self._path_key)
-        checkpoint, finished = Checkpoint(), NONE_FINISHED
-        if snapshot is not None:
-            checkpoint = codec.load_checkpoint(self._graph, snapshot, slots)
-            finished = codec.load_updates(self._graph, snapshot.finished)
+    async def _load(self, store: Store) -> tuple[Checkpoint, Mapping[str, Update], bool]:
+        assert self._slots is not None
+        thread, recent = self._journal.info.thread_id, self._session.recent
+        talk = None if self._rows is None else self._conversation
+        spoken = talk == "" and recent is not None and recent.known(thread)
+        opened = await store.threads.open(thread, path=self._path_key, conversation=None if spoken else talk)
+        self._journal.follow(opened.head_seq)
+        self._session.thread_made_at = opened.created_at
+        checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, opened.snapshot is not None
+        if opened.snapshot is not None:
+            checkpoint = codec.load_checkpoint(self._graph, opened.snapshot, self._slots)
+            finished = codec.load_updates(self._graph, opened.snapshot.finished)
         if self._rows is not None:
-            values = {**checkpoint.values, self._rows: await self._load_context()}
+            seen = recent.get(thread, opened) if spoken and recent is not None else None
+            if seen is None:
+                if spoken:
+                    opened = await store.threads.open(thread, conversation=talk)
+                seen = load_context(opened.context, opened.messages)
+            self._start = seen.start
+            values = {**checkpoint.values, self._rows: seen}
             checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
-        return checkpoint, finished, snapshot is not None
-
-    async def _load_context(self) -> Seen:
-        store, info = self._journal.store, self._journal.info
-        assert store is not None
-        if self._journal.head_seq == 0:
-            return EMPTY
-        body = await store.threads.context(info.thread_id, self._conversation)
-        after = context_start(body) - 1
-        rows: list[MessageRow] = []
-        while True:
-            page = await store.threads.messages(
-                Scope(info.workspace), info.thread_id, conversation=self._conversation, after=after, limit=_PAGE
-            )
-            rows.extend(page)
-            if len(page) < _PAGE:
-                break
-            after = page[-1].seq
-        seen = load_context(body, rows)
-        self._start = seen.start
-        return seen
+        return checkpoint, finished, on_record
 
     # The engine's recorder
 

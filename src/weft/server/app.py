@@ -38,18 +38,25 @@ async def _lifespan(api: FastAPI) -> AsyncGenerator[None]:
             yield
         finally:
             served.streams.close()
-            await served.app.stop()
+            await served.app.stop(served.grace)
 
 
 def create_app(
-    app: App, *, settings: Settings | None = None, admit: Admit | None = None, ui: UI | None = None, beat: float = BEAT
+    app: App,
+    *,
+    settings: Settings | None = None,
+    admit: Admit | None = None,
+    ui: UI | None = None,
+    beat: float = BEAT,
+    grace: float = 5.0,
 ) -> FastAPI:
     """Serve ``app``: the API under ``/api/v1``, the UI under ``/``.
 
-    Its lifespan opens the app, works the queue in this process, and drains at the end. Mounted in
-    another application (whose lifespan must then call ``app.start()`` and ``app.stop()``) it works
-    under that path. ``admit`` says whose rows a request may see; without it, everything of the
-    app's workspace.
+    Its lifespan opens the app, works the queue in this process, and drains at the end: runs have
+    ``grace`` seconds to come to rest, then another process may have them. Mounted in another application
+    (whose lifespan must then call ``app.start()`` and ``app.stop()``) it works under that path. ``admit``
+    says whose rows a request may see; without it, everything of the app's workspace. ``beat`` is in
+    seconds: a stream that is silent for so long says a comment.
     """
     settings = settings or Settings()
     api = _Api(
@@ -60,10 +67,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body,
         lifespan=_lifespan,
     )
-    api.state.weft = Served(app=app, catalog=Catalog(app, settings), admit=admit or everything_of(app), beat=beat)
+    api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat, grace=grace)
     errors.install(api)
     for noun in (system, agents, threads, runs, blobs):
         api.include_router(noun.router, prefix=PREFIX)
@@ -76,6 +82,10 @@ def create_app(
             allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "Authorization"],
         )
     api.add_middleware(
-        Gate, hosts=Hosts(settings.host, settings.hosts), origins=settings.cors, root_path=settings.root_path
+        Gate,
+        hosts=Hosts(settings.host, settings.hosts),
+        origins=settings.cors,
+        root_path=settings.root_path,
+        max_body=settings.max_body,
     )
     return api

@@ -1,7 +1,6 @@
 """What can be run here, as clients see it: worked out once, in a thread, as finding a model may take a while."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,10 +11,9 @@ from weft.engine.context import Target
 from weft.errors import WeftError
 from weft.messages import Json
 from weft.models.base import Model
-from weft.models.choose import choose
+from weft.models.choose import at_hand
 from weft.models.demo import Demo
 from weft.server.views import AgentView, ModelsHealth, ToolView
-from weft.settings import Settings
 from weft.tools.base import Tool, ToolSet
 from weft.tools.function import as_tool
 
@@ -23,16 +21,14 @@ from weft.tools.function import as_tool
 class Catalog:
     """The targets of an app by name, described."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: App) -> None:
+        self._app = app
         self._known: dict[str, AgentView] = {}
-        self._default: ModelsHealth | None = None
 
     async def default(self) -> ModelsHealth:
         """The model of agents that name none, and why it is this one."""
-        if self._default is None:
-            self._default = await asyncio.to_thread(_default, self._settings)
-        return self._default
+        model, reason = await asyncio.to_thread(at_hand)
+        return ModelsHealth(model.name, reason, isinstance(model, Demo))
 
     async def all(self) -> list[AgentView]:
         return [await self._view(name, target) for name, target in self._app.targets().items()]
@@ -45,11 +41,6 @@ class Catalog:
         if name not in self._known:
             self._known[name] = await asyncio.to_thread(_describe, target)
         return self._known[name]
-
-
-def _default(settings: Settings) -> ModelsHealth:
-    model, reason = choose(settings.model, env=os.environ, dotenv=".env", probe=True)
-    return ModelsHealth(model.name, reason, isinstance(model, Demo))
 
 
 def _describe(target: Target) -> AgentView:

@@ -24,6 +24,8 @@ class Served:
     admit: Admit
     streams: Streams = field(default_factory=Streams)
     beat: float = BEAT
+    grace: float = 5.0
+    """Seconds that runs have at the end."""
 
 
 def everything_of(app: App) -> Admit:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Response
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weft.server.errors import problem
@@ -68,16 +69,25 @@ class Gate:
     """The middleware that stands before everything else.
 
     ``root_path`` is the prefix under which a proxy serves this; whether it strips it or not is all one.
+    ``max_body`` is in bytes.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Hosts, origins: Iterable[str] = (), root_path: str = "") -> None:
-        self._app, self._hosts, self._origins, self._root_path = app, hosts, frozenset(origins), root_path
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Hosts,
+        origins: Iterable[str] = (),
+        root_path: str = "",
+        max_body: int = 10_000_000,
+    ) -> None:
+        self._app, self._hosts, self._origins = app, hosts, frozenset(origins)
+        self._root_path, self._max_body = root_path, max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-
         if self._root_path:
             scope["root_path"] = self._root_path
 
@@ -88,18 +98,39 @@ class Gate:
                     headers.setdefault(name, value)
             await send(message)
 
-        await (self._refusal(scope) or self._app)(scope, receive, guarded)
-
-    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        refusal = self._foreign(headers, scope.get("method", "")) or self._too_large(headers)
+        await (refusal or self._app)(scope, self._counted(receive), guarded)
+
+    def _foreign(self, headers: Headers, method: str) -> Response | None:
         host = headers.get("host", "")
         if not self._hosts.ours(host):
             return problem(421, f"This server does not answer to {host!r}; allow it with WEFT_HOSTS.")
         origin = headers.get("origin")
-        if origin is None or scope.get("method") in _SAFE or origin in self._origins:
+        if origin is None or method in _SAFE or origin in self._origins:
             return None
         if urlsplit(origin).netloc.lower() == host.lower():
             return None
         return problem(
             403, f"Pages of {origin!r} may not write here; allow them with WEFT_CORS.", code="origin.refused"
         )
+
+    def _too_large(self, headers: Headers) -> Response | None:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) <= self._max_body:
+            return None
+        return problem(413, f"A body may have {self._max_body} bytes.", headers={"Connection": "close"})
+
+    def _counted(self, receive: Receive) -> Receive:
+        """For bodies that do not say how long they are."""
+        left = self._max_body
+
+        async def counting() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, f"A body may have {self._max_body} bytes.", {"Connection": "close"})
+            return message
+
+        return counting

@@ -122,6 +122,8 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     """What of a conversation the model sees. One per thread and conversation, replaced at each turn."""
 
     conversation: str = ""
+    start: int = 1
+    """The number of the first message in view."""
     body: bytes
 
 
@@ -229,6 +231,19 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """(step, slot), oldest first: for each channel its base and every append after it."""
     finished: tuple[FinishedRow, ...]
     """Of the step that is open."""
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """Where a thread stands."""
+
+    head_seq: int = 0
+    """The number of its last message."""
+    created_at: float = 0.0
+    """Tells it from a deleted thread that had its id."""
+    context: ContextRow | None = None
+    messages: tuple[MessageRow, ...] = ()
+    """Those in view of the context, in order."""
+    snapshot: Snapshot | None = None
 
 
 class Page(Struct, frozen=True):
@@ -372,10 +387,12 @@ class Threads(Protocol):
         """
         ...
 
-    async def context(self, thread_id: str, conversation: str) -> bytes | None: ...
+    async def open(self, thread_id: str, *, path: str | None = None, conversation: str | None = None) -> "Opened":
+        """All that is needed to go on in a thread, in one look.
 
-    async def snapshot(self, thread_id: str, path: str) -> Snapshot | None:
-        """The newest checkpoint of the graph at ``path``."""
+        The newest checkpoint of the graph at ``path``; the context of a ``conversation`` and its messages in
+        view. What is ``None`` is not read. A thread that is not there is empty.
+        """
         ...
 
 

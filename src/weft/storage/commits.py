@@ -12,7 +12,6 @@ from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Double,
     FromClause,
     Insert,
     LargeBinary,
@@ -54,7 +53,7 @@ class Kind(Struct, frozen=True):
 
 EVENTS = Kind("events", t.events, "run", ("seq", "at", "path", "body"))
 MESSAGES = Kind("messages", t.messages, "thread", ("seq", "run_id", "conversation", "at", "tokens", "body"))
-CONTEXTS = Kind("contexts", t.contexts, "thread", ("conversation", "body"))
+CONTEXTS = Kind("contexts", t.contexts, "thread", ("conversation", "start", "body"))
 FINISHED = Kind("finished", t.finished, "thread", ("path", "step", "activation", "body"))
 CHECKPOINTS = Kind("checkpoints", t.checkpoints, "thread", ("path", "step", "version", "head", "ranges"))
 SLOTS = Kind("slots", t.slots, "thread", ("path", "channel", "step", "op", "body"))
@@ -80,7 +79,7 @@ def add_rows(parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[A
             (*thread, m.seq, m.run_id, m.conversation, m.at or commit.at, m.tokens, m.body) for m in commit.messages
         ]
     if commit.contexts and not stale:
-        parts["contexts"] += [(*thread, c.conversation, c.body) for c in commit.contexts]
+        parts["contexts"] += [(*thread, c.conversation, c.start, c.body) for c in commit.contexts]
     if commit.finished:
         parts["finished"] += [(*thread, f.path, f.step, f.activation, f.body) for f in commit.finished]
     for c in commit.checkpoints:
@@ -119,7 +118,8 @@ def addition(
         statement = statement.from_select(list(columns), rows)
     if kind is CONTEXTS:
         keys = ["thread", "conversation"]
-        return statement.on_conflict_do_update(index_elements=keys, set_={"body": statement.excluded.body})
+        changed = {"start": statement.excluded.start, "body": statement.excluded.body}
+        return statement.on_conflict_do_update(index_elements=keys, set_=changed)
     if kind is QUESTIONS:
         closes = statement.excluded.status != literal_column("'open'")
         still = kind.table.c.status == literal_column("'open'")
@@ -143,7 +143,7 @@ TOUCH_COLUMNS: dict[str, TypeEngine[Any]] = {"head": NUMBER, "at": t.threads.c.u
 
 CHANGE_COLUMNS: dict[str, TypeEngine[Any]] = {
     **{"status": Text(), "rests": NUMBER, "ended": NUMBER, "output": LargeBinary(), "error": Text()},
-    **{"usage": LargeBinary(), "first_message": NUMBER, "forget": NUMBER, "progress": NUMBER, "at": Double()},
+    **{"usage": LargeBinary(), "first_message": NUMBER, "forget": NUMBER, "progress": NUMBER, "at": t.SECONDS},
 }
 """What it says of its run, where that changes."""
 

@@ -1,5 +1,7 @@
 """Cursors of lists that are ordered by time: ``seconds:id``."""
 
+import math
+
 from weft.errors import UsageError
 
 
@@ -14,7 +16,7 @@ def parse(cursor: str) -> tuple[float, str]:
     """
     at, colon, rest = cursor.partition(":")
     try:
-        if colon:
+        if colon and math.isfinite(float(at)):
             return float(at), rest
     except ValueError:
         pass

@@ -7,10 +7,10 @@ rings beside it, for all runs of the last moments at once.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from weft.ids import new_id
 from weft.storage.postgres_errors import is_lost
+from weft.storage.postgres_url import Connection
 
 _QUIET = 0.01
 """Seconds to gather runs before the bell rings."""
@@ -23,7 +23,7 @@ class Doorbell:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Any]],
+        connect: Callable[[], Awaitable[Connection]],
         schema: str,
         execute: Callable[..., Awaitable[None]],
     ) -> None:
@@ -91,11 +91,8 @@ class Doorbell:
             connection = None
             try:
                 connection = await self._connect()
-                gone = asyncio.Event()
-                connection.add_termination_listener(lambda _connection, gone=gone: gone.set())
-                await connection.add_listener(self._channel, self._heard)
+                await self._hear_on(connection)
                 pause = 0.05
-                await gone.wait()
             except Exception as error:
                 if not is_lost(error):
                     raise
@@ -104,6 +101,17 @@ class Doorbell:
                     connection.terminate()
             await asyncio.sleep(pause)
             pause = min(1.0, pause * 2)
+
+    async def _hear_on(self, connection: Connection) -> None:
+        """Until it is closed."""
+        gone = asyncio.Event()
+
+        def closed(_: Connection) -> None:
+            gone.set()
+
+        connection.add_termination_listener(closed)
+        await connection.add_listener(self._channel, self._heard)
+        await gone.wait()
 
     def _heard(self, _connection: object, _process: int, _channel: str, payload: str) -> None:
         sender, *runs = payload.split("\n")

@@ -5,6 +5,9 @@ from weft.storage.schema import prepare_postgres, prepare_sqlite
 from weft.storage.sqlite import Sqlite, SqliteUrl
 from weft.storage.store import SqlStore
 
+PATIENCE = 10.0
+"""Seconds to wait for a PostgreSQL that is just starting."""
+
 
 def open_sqlite(url: str, *, migrate: bool) -> SqlStore:
     """Blocks while it opens the file; what it gives is for any event loop."""
@@ -15,9 +18,10 @@ def open_sqlite(url: str, *, migrate: bool) -> SqlStore:
 async def open_postgres(url: str, *, migrate: bool) -> SqlStore:
     """Raises: UsageError where the driver is not installed."""
     try:
-        from weft.storage.postgres import Postgres, PostgresUrl, persist  # noqa: PLC0415
+        from weft.storage.postgres import Postgres, persist  # noqa: PLC0415
+        from weft.storage.postgres_url import PostgresUrl  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UsageError(f"PostgreSQL needs its driver: pip install 'weft[postgres]' ({error})") from error
     address = PostgresUrl(url)
-    await persist(lambda: prepare_postgres(address, migrate=migrate), patience=10.0)
+    await persist(lambda: prepare_postgres(address, migrate=migrate), patience=PATIENCE)
     return SqlStore(Postgres(address))

@@ -10,9 +10,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
-
-import asyncpg
 
 from weft.errors import StoreError, UsageError
 from weft.storage.base import Commit, Enqueue, Job
@@ -20,44 +17,14 @@ from weft.storage.database import MemoryTx
 from weft.storage.doorbell import Doorbell
 from weft.storage.postgres_commit import STATE, Batch
 from weft.storage.postgres_errors import is_lost, translated
+from weft.storage.postgres_url import Connection, Pool, PostgresUrl
 from weft.storage.query import Operation, Rows
 
 T = TypeVar("T")
 _PATIENCE = 60.0
 """Seconds to wait for a database that is away: a restart or a fail-over is over by then."""
-_ANSWER = 30.0
-"""Seconds to wait for an answer before the connection counts as lost."""
 _BATCH = 1_000
 _POOL = 8
-
-
-class PostgresUrl:
-    """``postgresql://user:password@host/database?schema=weft``; other options are the driver's.
-
-    >>> url = PostgresUrl("postgresql://me:secret@db/app?schema=agents")
-    >>> url.shown, url.schema, url.dsn
-    ('postgresql://me@db/app', 'agents', 'postgresql://me:secret@db/app')
-    """
-
-    def __init__(self, url: str) -> None:
-        """Raises: UsageError."""
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query))
-        self.schema = options.pop("schema", "weft")
-        if not self.schema.isidentifier():
-            raise UsageError(f"{self.schema!r} is no name for a schema")
-        self.dsn = parts._replace(scheme="postgresql", query=urlencode(options)).geturl()
-        user, _, host = parts.netloc.rpartition("@")
-        netloc = f"{user.partition(':')[0]}@{host}" if user else host
-        self.shown = parts._replace(netloc=netloc, query="").geturl()
-
-    async def connect(self) -> "asyncpg.Connection[Any]":
-        return await asyncpg.connect(self.dsn, **self.options())
-
-    def options(self) -> dict[str, Any]:
-        """What each connection is opened with."""
-        settings = {"search_path": f'"{self.schema}", public', "application_name": "weft", "jit": "off"}
-        return {"server_settings": settings, "command_timeout": _ANSWER, "timeout": _ANSWER}
 
 
 class _Link:
@@ -65,19 +32,17 @@ class _Link:
 
     def __init__(self, url: PostgresUrl) -> None:
         self.url = url
-        self.pool: asyncpg.Pool[Any] | None = None
+        self.pool: Pool | None = None
         self.opening = asyncio.Lock()
-        self.committer: asyncpg.Connection[Any] | None = None
+        self.committer: Connection | None = None
         self.line: deque[tuple[Commit, asyncio.Future[None]]] = deque()
         self.flushing: asyncio.Task[None] | None = None
         self.bell = Doorbell(url.connect, url.schema, self.execute)
 
-    async def acquire(self) -> "asyncpg.Pool[Any]":
+    async def acquire(self) -> Pool:
         async with self.opening:
             if self.pool is None:
-                self.pool = await asyncpg.create_pool(
-                    self.url.dsn, min_size=0, max_size=_POOL, reset=_nothing_to_reset, **self.url.options()
-                )
+                self.pool = await self.url.pool(_POOL)
             return self.pool
 
     async def execute(self, sql: str, *arguments: Any) -> None:
@@ -192,7 +157,7 @@ class Postgres:
 class PostgresTx(MemoryTx):
     """The open transaction, for a dispatcher that keeps its jobs in the same database."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Connection) -> None:
         super().__init__()
         self._connection = connection
 
@@ -200,7 +165,7 @@ class PostgresTx(MemoryTx):
         await self._connection.execute(sql, *arguments)
 
 
-async def _take(connection: Any, operation: Operation[T]) -> T:
+async def _take(connection: Connection, operation: Operation[T]) -> T:
     """Take the steps of an operation on a connection."""
     steps = operation()
     rows: Rows = ()
@@ -307,7 +272,3 @@ def _settle(batch: Sequence[tuple[Commit, "asyncio.Future[None]"]], outcomes: Se
         else:
             future.set_exception(error)
             future.exception()  # seen: who never awaits it is not warned of it
-
-
-async def _nothing_to_reset(connection: Any) -> None:
-    """Operations leave no session state behind: the driver's own reset would cost a round trip each."""

@@ -48,13 +48,17 @@ from weft.storage.commits import (
     touch_row,
     touched,
 )
-from weft.storage.queries import last_event
+from weft.storage.queries import greatest, last_event
 from weft.storage.query import Query
-from weft.storage.tables import finished, questions, runs, threads
+from weft.storage.tables import SECONDS, finished, questions, runs, threads
 
-_RUN: dict[str, TypeEngine[Any]] = {"i": NUMBER, "run_id": Text(), "fence": NUMBER, "before": NUMBER, "seq": NUMBER}
-_THREAD = {name: type for name, type in TOUCH_COLUMNS.items() if name not in CHANGE_COLUMNS}
-_RUN_COLUMNS = {**_RUN, **_THREAD, **CHANGE_COLUMNS}
+_RUN: dict[str, TypeEngine[Any]] = {
+    **{"i": NUMBER, "run_id": Text(), "fence": NUMBER, "before": NUMBER, "seq": NUMBER},
+    **{"head": NUMBER, "at": SECONDS, "progress": NUMBER},
+}
+_CHANGING = {**_RUN, **{name: type for name, type in CHANGE_COLUMNS.items() if name not in _RUN}}
+_PROGRESS, _AT = tuple(CHANGE_COLUMNS).index("progress"), tuple(CHANGE_COLUMNS).index("at")
+_FURTHER = [at for at, name in enumerate(CHANGE_COLUMNS) if name not in _RUN]
 _ZERO = literal_column("0", NUMBER)
 
 STATE = Query(
@@ -62,6 +66,13 @@ STATE = Query(
         runs.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
     )
 )
+
+
+def _later(column: str, old: Any, new: Any) -> Any:
+    """A value after two changes: what one of them says stays said, unless the later says otherwise."""
+    if column in ("rests", "ended", "forget", "progress"):
+        return max(old, new)
+    return old if new is None else new
 
 
 class Group:
@@ -80,9 +91,7 @@ class Group:
             return True
         self.seq = commit.seq
         self.touch = tuple(map(max, self.touch, touch_row(commit)))
-        self.change = tuple(
-            [old if new is None else new for old, new in zip(self.change, change_row(commit), strict=True)]
-        )
+        self.change = tuple(map(_later, CHANGE_COLUMNS, self.change, change_row(commit)))
         return False
 
 
@@ -118,7 +127,7 @@ class Batch:
         add_rows(self.parts, commit, (i,), (i,), stale=stale)
 
     def _drop_closed(self) -> None:
-        """Leave out activations whose step a checkpoint of this very batch closes: one statement cannot see its own rows."""
+        """Leave out activations whose step a checkpoint of this batch closes: a statement cannot see its own rows."""
         if finished := self.parts["finished"]:
             newest: dict[tuple[int, str], int] = {}
             for i, path, step, *_ in self.parts["checkpoints"]:
@@ -132,16 +141,29 @@ class Batch:
             self.parts[kind.name] = list({row[:width]: row for row in rows}.values())
 
     def query(self) -> tuple[Query, dict[str, Any]]:
-        """The statement, and its arrays."""
-        kinds = [kind for kind in KINDS if self.parts[kind.name]]
-        rows = [
-            (i, group.run_id, group.fence, group.before, group.seq, group.touch[0], *group.change)
-            for i, group in enumerate(self.groups)
-        ]
-        values = _arrays("c", tuple(_RUN_COLUMNS), rows)
-        for kind in kinds:
-            values |= _arrays(kind.name, ("i", *kind.columns), self.parts[kind.name])
-        return _statement(tuple([kind.name for kind in kinds])), values
+        """The statement, and its values."""
+        changing = any(self.commits[at].run is not None for group in self.groups for at in group.commits)
+        rows: list[tuple[Any, ...]] = []
+        for i, group in enumerate(self.groups):
+            change = group.change
+            row = (
+                i,
+                group.run_id,
+                group.fence,
+                group.before,
+                group.seq,
+                group.touch[0],
+                change[_AT],
+                change[_PROGRESS],
+            )
+            rows.append((*row, *[change[at] for at in _FURTHER]) if changing else row)
+        values = _values("run", tuple(_CHANGING if changing else _RUN), rows)
+        shape: list[tuple[str, bool]] = []
+        for kind in KINDS:
+            if of_kind := self.parts[kind.name]:
+                values |= _values(kind.name, ("i", *kind.columns), of_kind)
+                shape.append((kind.name, len(of_kind) == 1))
+        return _statement(tuple(shape), changing=changing, one=len(rows) == 1), values
 
     def outcomes(self, written: set[int], state: dict[str, tuple[int, int]]) -> list[StoreError | None]:
         """Per commit why it was refused, given the groups that were written and the (fence, seq) of others."""
@@ -153,45 +175,52 @@ class Batch:
         return outcomes
 
 
-def _arrays(prefix: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    return {f"{prefix}_{name}": values for name, values in zip(columns, zip(*rows, strict=True), strict=True)}
+def _values(prefix: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Rows as columns; a lone row as it is, as an array costs more to send."""
+    values = rows[0] if len(rows) == 1 else zip(*rows, strict=True)
+    return {f"{prefix}_{name}": value for name, value in zip(columns, values, strict=True)}
 
 
-def _unnest(prefix: str, columns: dict[str, TypeEngine[Any]]) -> Any:
-    """Arrays as a table."""
+def _rows(prefix: str, columns: dict[str, TypeEngine[Any]], *, one: bool) -> FromClause:
+    """Parameters as a table: of one row, or of arrays."""
+    if one:
+        return select(
+            *[bindparam(f"{prefix}_{name}", type_=type).label(name) for name, type in columns.items()]
+        ).subquery(f"new_{prefix}")
     arrays = [bindparam(f"{prefix}_{name}", type_=ARRAY(type)) for name, type in columns.items()]
     table = func.unnest(*arrays).table_valued(*[column(name, type) for name, type in columns.items()])
     return table.render_derived(name=f"new_{prefix}")
 
 
-def _passed() -> CTE:
+def _passed(*, changing: bool, one: bool) -> CTE:
     """The runs whose fence matches and that leave no gap, locked against a takeover."""
-    c = _unnest("c", _RUN_COLUMNS)
+    new = _rows("run", _CHANGING if changing else _RUN, one=one)
     last = last_event(runs.c.n)
     return (
-        select(*c.c, runs.c.n, runs.c.thread, runs.c.owner, runs.c.attempts, (last > c.c.seq).label("stale"))
-        .join_from(c, runs, and_(runs.c.id == c.c.run_id, runs.c.fence == c.c.fence))
-        .where(last >= c.c.before)
+        select(*new.c, runs.c.n, runs.c.thread, runs.c.owner, runs.c.attempts, (last > new.c.seq).label("stale"))
+        .join_from(new, runs, and_(runs.c.id == new.c.run_id, runs.c.fence == new.c.fence))
+        .where(last >= new.c.before)
         .with_for_update(read=True, of=runs)
         .cte("ok")
     )
 
 
 @cache
-def _statement(names: tuple[str, ...]) -> Query:
-    """The statement for a batch that has rows of these kinds."""
-    ok = _passed()
-    ctes = [_change(ok), _touch(ok), _withdraw(ok)]
-    for kind in KINDS:
-        if kind.name in names:
-            columns: dict[str, TypeEngine[Any]] = {"i": NUMBER, **{name: kind.type(name) for name in kind.columns}}
-            rows = _unnest(kind.name, columns)
-            joined = rows.c.i == ok.c.i
-            source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind is CONTEXTS else joined)
-            parent = ok.c.n if kind.parent == "run" else ok.c.thread
-            ctes.append(addition(kind, parent, ok.c.owner, _column(rows), source).cte(f"add_{kind.name}"))
-            if kind is CHECKPOINTS:
-                ctes.append(_close(ok, rows))
+def _statement(shape: tuple[tuple[str, bool], ...], *, changing: bool, one: bool) -> Query:
+    """The statement for a batch of this shape: which kinds of rows, and of which just one."""
+    ok = _passed(changing=changing, one=one)
+    ctes = [_change(ok), _withdraw(ok)] if changing else [_progress(ok)]
+    ctes.append(_touch(ok))
+    kinds = {kind.name: kind for kind in KINDS}
+    for name, lone in shape:
+        kind = kinds[name]
+        rows = _rows(name, {"i": NUMBER, **{column: kind.type(column) for column in kind.columns}}, one=lone)
+        joined = rows.c.i == ok.c.i
+        source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind is CONTEXTS else joined)
+        parent = ok.c.n if kind.parent == "run" else ok.c.thread
+        ctes.append(addition(kind, parent, ok.c.owner, _column(rows), source).cte(f"add_{name}"))
+        if kind is CHECKPOINTS:
+            ctes.append(_close(ok, rows))
     return Query(select(ok.c.i).add_cte(*ctes))
 
 
@@ -203,15 +232,19 @@ def _column(rows: FromClause) -> Any:
 
 
 def _change(ok: CTE) -> CTE:
-    told = ok.c.status.is_not(None) | (ok.c.forget > _ZERO) | ok.c.usage.is_not(None) | ok.c.first_message.is_not(None)
-    told = told | ok.c.output.is_not(None) | ok.c.error.is_not(None)
-    moved = and_(ok.c.progress > _ZERO, ok.c.attempts > _ZERO)
-    where = and_(runs.c.n == ok.c.n, ok.c.stale == false(), told | moved)
+    where = and_(runs.c.n == ok.c.n, ok.c.stale == false())
     return update(runs).where(where).values(changed(_column(ok))).cte("change")
 
 
+def _progress(ok: CTE) -> CTE:
+    where = and_(runs.c.n == ok.c.n, ok.c.progress > _ZERO, ok.c.attempts > _ZERO)
+    return (
+        update(runs).where(where).values(attempts=_ZERO, updated_at=greatest(runs.c.updated_at, ok.c.at)).cte("change")
+    )
+
+
 def _touch(ok: CTE) -> CTE:
-    latest = [func.max(ok.c[name]).label(name) for name in TOUCH_COLUMNS]
+    latest = [func.max(ok.c.get(name, _ZERO)).label(name) for name in TOUCH_COLUMNS]
     newest = select(ok.c.thread, *latest).group_by(ok.c.thread).subquery("newest")
     where = and_(threads.c.n == newest.c.thread, touched(_column(newest)))
     return update(threads).where(where).values(touch(_column(newest))).cte("touch")

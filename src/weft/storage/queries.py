@@ -8,7 +8,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Double,
     LargeBinary,
     Select,
     Table,
@@ -27,9 +26,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
+from sqlalchemy.sql.type_api import TypeEngine
 
 from weft.storage.query import Now, Query
 from weft.storage.tables import (
+    SECONDS,
     blobs,
     checkpoints,
     contexts,
@@ -45,12 +46,13 @@ from weft.storage.tables import (
     workspaces,
 )
 
-_TYPES = {"n": BigInteger(), "t": Text(), "f": Double(), "b": LargeBinary()}
+_TYPES: dict[str, TypeEngine[Any]] = {"n": BigInteger(), "t": Text(), "f": SECONDS, "b": LargeBinary()}
 
 
 def _p(name: str, kind: str | None = None) -> Any:
-    """A parameter. Its type is that of the column beside it, or given: number, text, float or bytes by its first letter."""
-    return bindparam(name, type_=_TYPES[kind]) if kind else bindparam(name)
+    """A parameter. Its type is that of the column beside it, or told by a letter: number, text, float, bytes."""
+    parameter: Any = bindparam(name, type_=_TYPES[kind]) if kind else bindparam(name)
+    return parameter
 
 
 def _is(*statuses: str) -> ColumnElement[bool]:
@@ -58,6 +60,10 @@ def _is(*statuses: str) -> ColumnElement[bool]:
     if len(statuses) == 1:
         return runs.c.status == literal_column(f"'{statuses[0]}'")
     return literal_column(f"runs.status IN ({', '.join(repr(status) for status in statuses)})")
+
+
+_QUEUED: ColumnElement[str] = literal_column("'queued'")
+_SLEEPING: ColumnElement[str] = literal_column("'sleeping'")
 
 
 def greatest(column: ColumnElement[Any], other: Any) -> ColumnElement[Any]:
@@ -216,7 +222,7 @@ def _requeue(*where: ColumnElement[bool]) -> Query:
         update(runs)
         .where(*where)
         .values(
-            status=case((sleeping, literal_column("'sleeping'")), else_=literal_column("'queued'")),
+            status=case((sleeping, _SLEEPING), else_=_QUEUED),
             epoch=runs.c.epoch + 1,
             fence=runs.c.fence + 1,
             worker=null(),
@@ -458,13 +464,30 @@ def message_page(*, conversation: bool | None, newest: bool) -> Query:
     return Query(query.order_by(m.seq.desc() if newest else m.seq))
 
 
-_THREAD_N = select(threads.c.n).where(threads.c.id == _p("id")).scalar_subquery()
-CONTEXT = Query(
-    select(contexts.c.body).where(contexts.c.thread == _THREAD_N, contexts.c.conversation == _p("conversation"))
+THREAD_HEAD = Query(
+    select(threads.c.n, threads.c.head_seq, threads.c.created_at, contexts.c.start, contexts.c.body)
+    .select_from(
+        threads.outerjoin(
+            contexts, and_(contexts.c.thread == threads.c.n, contexts.c.conversation == _p("conversation", "t"))
+        )
+    )
+    .where(threads.c.id == _p("id"))
 )
+
+
+@cache
+def in_view(*, nested: bool) -> Query:
+    """The messages of a conversation from a number on."""
+    m = messages.c
+    elsewhere = m.conversation != literal_column("''")
+    of_it = and_(elsewhere, m.conversation == _p("conversation")) if nested else ~elsewhere
+    columns = (m.seq, m.conversation, null(), m.at, m.body, m.tokens)
+    return Query(select(*columns).where(m.thread == _p("n"), of_it, m.seq >= _p("start")).order_by(m.seq))
+
+
 SNAPSHOT = Query(
     select(checkpoints.c.thread, checkpoints.c.step, checkpoints.c.version, checkpoints.c.head, checkpoints.c.ranges)
-    .where(checkpoints.c.thread == _THREAD_N, checkpoints.c.path == _p("path"))
+    .where(checkpoints.c.thread == _p("n"), checkpoints.c.path == _p("path"))
     .order_by(checkpoints.c.step.desc())
     .limit(1)
 )
@@ -479,7 +502,7 @@ FINISHED = Query(
 def slot_ranges(count: int) -> Query:
     """The slots of ``count`` channels, each from the step of its base to that of its last change."""
 
-    def one(i: int) -> Select[Any]:
+    def one(i: int) -> Select[Any, Any, Any, Any]:
         return select(slots.c.step, slots.c.channel, slots.c.op, slots.c.body).where(
             slots.c.thread == _p("n"),
             slots.c.path == _p("path"),

@@ -9,12 +9,14 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from sqlalchemy import Double, Executable
+from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from weft.storage.tables import SECONDS
 
 T = TypeVar("T")
 Speech: TypeAlias = Literal["sqlite", "postgresql"]
@@ -36,7 +38,7 @@ class Query:
 
     __slots__ = ("_compiled", "statement")
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: ClauseElement) -> None:
         self.statement = statement
         self._compiled: dict[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = {}
 
@@ -61,7 +63,7 @@ class Query:
         return itemgetter(*[columns.index(name) for name in self.order(speech)])
 
     def _compile(self, speech: Speech) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
-        compiled = self.statement.compile(dialect=dialect(speech))
+        compiled: Any = self.statement.compile(dialect=dialect(speech))
         constants = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
         sql = " ".join(str(compiled).split())
         self._compiled[speech] = entry = (sql, tuple(compiled.positiontup or ()), constants)
@@ -80,7 +82,7 @@ Operation: TypeAlias = Callable[[], Steps[T]]
 class Now(FunctionElement[float]):
     """Seconds since the epoch, by the database's clock."""
 
-    type = Double()
+    type = SECONDS
     inherit_cache = True
 
 

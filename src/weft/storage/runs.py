@@ -204,7 +204,7 @@ class SqlQuestions:
 
     async def answers(self, run_id: str) -> dict[str, bytes]:
         def steps() -> Steps[dict[str, bytes]]:
-            return dict((yield q.ANSWERS, {"run": run_id}))
+            return {row[0]: row[1] for row in (yield q.ANSWERS, {"run": run_id})}
 
         return await self._database.read(steps)
 

@@ -1,7 +1,7 @@
 """A database's tables: made where there are none, checked where there are."""
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -13,11 +13,14 @@ from weft.storage.sqlite_errors import translated
 from weft.storage.tables import metadata
 
 if TYPE_CHECKING:
-    from asyncpg import Connection
+    from weft.storage.postgres_url import Connection, PostgresUrl
 
-    from weft.storage.postgres import PostgresUrl
-
-VERSION_TABLE = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+VERSION_TABLE = """
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+"""
 NO_TABLES = "the database has no tables of Weft's: run `weft db upgrade`"
 
 
@@ -96,14 +99,14 @@ async def prepare_postgres(url: "PostgresUrl", *, migrate: bool = True) -> None:
         await upgrade_postgres(url.dsn, url.schema)
 
 
-async def postgres_revision(connection: "Connection[Any]") -> str | None:
+async def postgres_revision(connection: "Connection") -> str | None:
     """The revision of the tables in the first schema of the path; ``None`` where there are none."""
     if await connection.fetchval("SELECT to_regclass(quote_ident(current_schema()) || '.alembic_version')") is None:
         return None
     return await connection.fetchval("SELECT version_num FROM alembic_version")
 
 
-async def _create_postgres(connection: "Connection[Any]", schema: str, *, migrate: bool) -> str:
+async def _create_postgres(connection: "Connection", schema: str, *, migrate: bool) -> str:
     if not migrate:
         raise SchemaMismatch(NO_TABLES)
     async with connection.transaction():

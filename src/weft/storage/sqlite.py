@@ -14,7 +14,7 @@ from weft.storage.base import Commit, Enqueue, Job
 from weft.storage.database import MemoryTx
 from weft.storage.query import Operation, Rows
 from weft.storage.sqlite_errors import translated
-from weft.storage.writer import Readers, Writer
+from weft.storage.writer import PATIENCE, Readers, Writer
 
 T = TypeVar("T")
 _SYNCHRONOUS = ("FULL", "NORMAL", "EXTRA", "OFF")
@@ -22,8 +22,6 @@ _SAFE_TO_SHARE = (3, 51, 3)
 """Before this version, two processes that reset the write-ahead log at the same moment may damage the file."""
 _PAGE = 2_048
 """Bytes: what a small commit writes is whole pages, so small ones are cheaper, and less stays empty."""
-_PATIENCE = 5_000
-"""Milliseconds to wait for a lock of another process."""
 
 
 class SqliteUrl:
@@ -49,7 +47,7 @@ class SqliteUrl:
         connection = sqlite3.connect(
             self.path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
         )
-        connection.execute(f"PRAGMA busy_timeout={_PATIENCE}")
+        connection.execute(f"PRAGMA busy_timeout={PATIENCE}")
         connection.execute(f"PRAGMA page_size={_PAGE}")
         if self.path is not None:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -62,7 +60,7 @@ class SqliteUrl:
 
 
 class Sqlite:
-    """A ``Database``: one thread that writes, two that read."""
+    """A ``Database``: one writer, and two threads that read."""
 
     def __init__(self, url: SqliteUrl, connection: sqlite3.Connection | None = None) -> None:
         """With a ``connection`` that has the tables: memory's only one.
@@ -71,19 +69,25 @@ class Sqlite:
             StoreError: the file cannot be opened.
         """
         self.url = url.url
+        self._memory = connection is not None
         try:
-            self._writer = Writer(url.connect if connection is None else lambda: connection)
-            self._readers = None if url.path is None else Readers(lambda: url.connect(readonly=True))
+            if connection is not None:
+                self._writer = Writer(lambda: connection, on_loop=True)
+                return
+            readers = self._readers = Readers(lambda: url.connect(readonly=True))
+            on_loop = url.synchronous in ("NORMAL", "OFF")
+            self._writer = Writer(url.connect, on_loop=on_loop, checkpoint=lambda: readers.submit(_checkpoint))
         except sqlite3.Error as error:
             raise translated(error) from error
         if url.path is not None:
             _warn_if_shared(url.path)
 
     async def read(self, operation: Operation[T]) -> T:
-        return await (self._readers or self._writer).submit(_steps(operation))
+        steps = _steps(operation)
+        return await (self._writer.read(steps) if self._memory else self._readers.submit(steps))
 
     async def write(self, operation: Operation[T], *, lone: bool = False) -> T:
-        return await self._writer.submit(_steps(operation))
+        return await self._writer.submit(_steps(operation), brief=lone)
 
     async def queue(self, operation: Operation[T], jobs: Callable[[T], Sequence[Job]], enqueue: Enqueue) -> T:
         result: T = await self._writer.submit(_steps(operation))
@@ -104,9 +108,14 @@ class Sqlite:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        if self._readers is not None:
-            self._readers.close()
         self._writer.close()
+        if not self._memory:
+            self._readers.close()
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring the log into the database, as far as no reader needs it: a reader's thread may wait for the disk."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _steps(operation: Operation[T]) -> Callable[[sqlite3.Connection], T]:

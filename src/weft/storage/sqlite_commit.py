@@ -105,7 +105,7 @@ class CommitWriter:
         if found is None:
             return refusal(commit, None)
         n, thread, owner, fence, attempts, last = found
-        last = reached.get(commit.run_id, last)
+        last: int = reached.get(commit.run_id, last)
         if fence != commit.fence or last < before(commit):
             return refusal(commit, (fence, last))
         stale = last > commit.seq

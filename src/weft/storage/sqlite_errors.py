@@ -27,6 +27,11 @@ def translated(error: Exception) -> Exception:
     return StoreError(f"the database failed: {error}")
 
 
+def is_locked(error: Exception) -> bool:
+    """Whether another process holds a lock that was not waited for any longer."""
+    return isinstance(error, sqlite3.Error) and _code(error) & 0xFF in _LOCKED
+
+
 def ends_batch(error: Exception) -> bool:
     """Whether it concerns the database itself: then every operation of the transaction failed."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(

@@ -12,6 +12,8 @@ There are no foreign keys: each row is written in the transaction that has just 
 check would cost a lookup for every event.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -22,7 +24,6 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -38,16 +39,17 @@ metadata = MetaData(
     }
 )
 
-Number = BigInteger().with_variant(Integer, "sqlite")
+SECONDS: Double[float] = Double()
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _number() -> Column[int]:
     """The number of a row: on SQLite its rowid."""
-    return Column("n", Number, Identity(), primary_key=True)
+    return Column("n", NUMBER, Identity(), primary_key=True)
 
 
-def _column(name: str, type: type[Text | Double | LargeBinary | SmallInteger] | None = None) -> Column[object]:
-    return Column(name, type or Number, nullable=False)
+def _column(name: str, type: type[Text | LargeBinary] | Double[float] | None = None) -> Column[Any]:
+    return Column(name, type or NUMBER, nullable=False)
 
 
 def _clustered(name: str, *items: SchemaItem, key: tuple[str, ...]) -> Table:
@@ -75,8 +77,8 @@ threads = Table(
     _column("title", Text),
     _column("target", Text),
     _column("head_seq"),
-    _column("created_at", Double),
-    _column("updated_at", Double),
+    _column("created_at", SECONDS),
+    _column("updated_at", SECONDS),
     UniqueConstraint("id"),
     Index(None, "owner", "updated_at"),
     Index(None, "workspace", "updated_at"),
@@ -104,9 +106,9 @@ runs = Table(
     Column("worker", Text),
     _column("attempts"),
     _column("priority"),
-    Column("wake_at", Double),
-    _column("created_at", Double),
-    _column("updated_at", Double),
+    Column("wake_at", SECONDS),
+    _column("created_at", SECONDS),
+    _column("updated_at", SECONDS),
     UniqueConstraint("id"),
     Index("runs_thread_ix", "thread", "n"),
     Index("runs_workspace_ix", "workspace", "n"),
@@ -137,9 +139,9 @@ messages = Table(
     _column("thread"),
     _column("seq"),
     _column("owner"),
-    Column("run", Number),
+    Column("run", NUMBER),
     _column("conversation", Text),
-    _column("at", Double),
+    _column("at", SECONDS),
     _column("tokens"),
     _column("body", LargeBinary),
     PrimaryKeyConstraint("thread", "seq"),
@@ -158,6 +160,7 @@ contexts = _clustered(
     _column("thread"),
     _column("conversation", Text),
     _column("owner"),
+    _column("start"),
     _column("body", LargeBinary),
     key=("thread", "conversation"),
 )
@@ -167,7 +170,7 @@ events = _clustered(
     _column("run"),
     _column("seq"),
     _column("owner"),
-    _column("at", Double),
+    _column("at", SECONDS),
     _column("path", Text),
     _column("body", LargeBinary),
     key=("run", "seq"),
@@ -220,8 +223,8 @@ questions = _clustered(
     _column("payload", LargeBinary),
     Column("schema", LargeBinary),
     Column("answer", LargeBinary),
-    Column("expires_at", Double),
-    _column("created_at", Double),
+    Column("expires_at", SECONDS),
+    _column("created_at", SECONDS),
     Index(
         "questions_open",
         "workspace",
@@ -232,7 +235,7 @@ questions = _clustered(
     key=("run", "id"),
 )
 
-workers = _clustered("workers", _column("id", Text), _column("beat", Double), _column("draining"), key=("id",))
+workers = _clustered("workers", _column("id", Text), _column("beat", SECONDS), _column("draining"), key=("id",))
 
 blobs = Table(
     "blobs",
@@ -242,6 +245,6 @@ blobs = Table(
     _column("owner"),
     _column("mime", Text),
     _column("body", LargeBinary),
-    _column("created_at", Double),
+    _column("created_at", SECONDS),
     PrimaryKeyConstraint("workspace", "sha256"),
 )

@@ -9,7 +9,7 @@ import msgspec
 
 from weft.errors import Conflict, NotFound
 from weft.storage import queries as q
-from weft.storage.base import FinishedRow, MessageRow, Page, Scope, SlotRow, Snapshot, ThreadRecord
+from weft.storage.base import ContextRow, FinishedRow, MessageRow, Opened, Page, Scope, SlotRow, Snapshot, ThreadRecord
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
@@ -91,15 +91,8 @@ class SqlThreads:
 
         return await self._database.read(steps)
 
-    async def context(self, thread_id: str, conversation: str) -> bytes | None:
-        def steps() -> Steps[bytes | None]:
-            rows = yield q.CONTEXT, {"id": thread_id, "conversation": conversation}
-            return rows[0][0] if rows else None
-
-        return await self._database.read(steps)
-
-    async def snapshot(self, thread_id: str, path: str) -> Snapshot | None:
-        return await self._database.read(lambda: _snapshot(thread_id, path))
+    async def open(self, thread_id: str, *, path: str | None = None, conversation: str | None = None) -> Opened:
+        return await self._database.read(lambda: _open(thread_id, path, conversation))
 
 
 class SqlBlobs:
@@ -135,8 +128,28 @@ class SqlBlobs:
         return await self._database.read(steps)
 
 
-def _snapshot(thread_id: str, path: str) -> Steps[Snapshot | None]:
-    rows = yield q.SNAPSHOT, {"id": thread_id, "path": path}
+def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[Opened]:
+    rows = yield q.THREAD_HEAD, {"id": thread_id, "conversation": conversation}
+    if not rows:
+        return Opened()
+    n, head_seq, created_at, start, body = rows[0]
+    context = None if body is None else ContextRow(conversation=conversation or "", start=start, body=body)
+    said: Sequence[Row] = ()
+    if conversation is not None and head_seq:
+        values = {"n": n, "conversation": conversation, "start": start or 1}
+        said = yield q.in_view(nested=bool(conversation)), values
+    snapshot = None if path is None else (yield from _snapshot(n, path))
+    return Opened(
+        head_seq=head_seq,
+        created_at=created_at,
+        context=context,
+        messages=tuple([_message(row) for row in said]),
+        snapshot=snapshot,
+    )
+
+
+def _snapshot(n: int, path: str) -> Steps[Snapshot | None]:
+    rows = yield q.SNAPSHOT, {"n": n, "path": path}
     if not rows:
         return None
     n, step, version, head, packed = rows[0]

@@ -1,83 +1,166 @@
-"""One thread that writes, and two that read: SQLite off the event loop, many operations to a transaction.
+"""The one writer of a SQLite database, and its readers: many operations to a transaction, in order.
 
 Whatever waits when the writer is free goes into one transaction and shares its COMMIT. An operation
 is told that it is done only after that COMMIT; if it fails, all of the batch are told so.
+
+Where a COMMIT waits for the disk (``synchronous=FULL``), a thread writes. Where it does not, the event
+loop itself writes, a short batch at a time, as handing it to a thread and back would cost more than the
+writing (``docs/decisions/0010-sqlite-writes-on-the-loop.md``); the thread is then for what may take long.
 """
 
 import asyncio
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from weft.errors import StoreError
+from weft.errors import StoreError, StoreLocked
 from weft.storage.base import Commit
 from weft.storage.sqlite_commit import CommitWriter
-from weft.storage.sqlite_errors import ends_batch, translated
+from weft.storage.sqlite_errors import ends_batch, is_locked, translated
 
 Work: TypeAlias = Callable[[sqlite3.Connection], Any]
-Ticket: TypeAlias = tuple[Commit | Work, "asyncio.Future[Any]"]
-Outcome: TypeAlias = tuple["asyncio.Future[Any]", Any, BaseException | None]
+Future: TypeAlias = "asyncio.Future[Any]"
+Ticket: TypeAlias = tuple[Commit | Work, Future]
+Outcome: TypeAlias = tuple[Future, Any, BaseException | None]
 
 BATCH = 512
-"""Operations in one transaction at most: what a failed COMMIT takes down with it, and how long readers of new rows wait."""
+"""Operations in one transaction of the thread at most: what a failed COMMIT takes down with it."""
+TURN = 64
+"""Operations in one transaction on the loop at most: a millisecond."""
+CHECKPOINT = 250
+"""Transactions on the loop until the log is to be brought into the database, elsewhere."""
+PATIENCE = 5_000
+"""Milliseconds to wait for a lock of another process."""
 
 
 class Writer:
     """Takes operations in order and writes them in groups."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Raises: sqlite3.Error, from ``connect``, which runs here, so that failure has a caller."""
-        self._connect = connect
-        self._connection = connect()
-        self._commits = CommitWriter(self._connection)
-        self._tickets: SimpleQueue[Ticket | None] = SimpleQueue()
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        on_loop: bool = False,
+        checkpoint: Callable[[], object] | None = None,
+    ) -> None:
+        """``checkpoint`` is called now and then where the loop writes.
+
+        Raises:
+            sqlite3.Error: from ``connect``, which runs here, so that its failure has a caller.
+        """
+        self._connect, self._on_loop, self._checkpoint = connect, on_loop, checkpoint
+        self._line: deque[Ticket] = deque()
+        self._lock = threading.Lock()
+        self._due: asyncio.AbstractEventLoop | None = None
+        self._transactions = 0
         self._closed = False
+        self._open()
+        self._wake: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="weft-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Commit | Work) -> "asyncio.Future[Any]":
-        """Queue it; the future is of the running loop."""
-        future = asyncio.get_running_loop().create_future()
+    def _open(self) -> None:
+        self._connection = self._connect()
+        self._commits = CommitWriter(self._connection)
+        if self._on_loop:
+            self._connection.execute("PRAGMA busy_timeout=0")  # the loop does not wait: the thread does
+            self._connection.execute("PRAGMA wal_autocheckpoint=0")
+
+    def submit(self, work: Commit | Work, *, brief: bool = True) -> Future:
+        """Put it in line; the future is of the running loop. ``brief`` is what the loop itself may do."""
+        loop = asyncio.get_running_loop()
         if self._closed:
             raise StoreError("the store is closed")
-        self._tickets.put((work, future))
+        future = loop.create_future()
+        self._line.append((work, future))
+        if not (self._on_loop and brief):
+            self._wake.put(True)
+        elif self._due is not loop:
+            self._due = loop
+            loop.call_soon(self._turn, loop)
         return future
 
+    def read(self, work: Work) -> Future:
+        """Read on the writer's own connection: memory has no other."""
+        if not self._lock.acquire(blocking=False):
+            return self.submit(work, brief=False)
+        try:
+            if self._closed:
+                raise StoreError("the store is closed")
+            outcome = _attempt(work, self._connection, asyncio.get_running_loop().create_future())
+        finally:
+            self._lock.release()
+        _settle([outcome])
+        return outcome[0]
+
     def close(self) -> None:
-        """Write what is queued, and end."""
+        """Write what is in line, and end."""
         self._closed = True
-        self._tickets.put(None)
+        self._wake.put(False)
         self._thread.join()
 
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what is in line, on the loop, unless somebody else is at it or another process has the lock."""
+        self._due = None
+        if not self._lock.acquire(blocking=False):
+            self._wake.put(True)
+            return
+        try:
+            batch = self._take(TURN)
+            outcomes = self._write(batch) if batch else []
+            if outcomes is None:
+                self._line.extendleft(reversed(batch))
+                self._wake.put(True)
+                return
+        finally:
+            self._lock.release()
+        deliver(outcomes, loop)
+        if self._line:
+            self._due = loop
+            loop.call_soon(self._turn, loop)
+        self._transactions += 1
+        if self._transactions % CHECKPOINT == 0 and self._checkpoint is not None and not self._closed:
+            self._checkpoint()
+
     def _run(self) -> None:
+        """The thread: write what is in line whenever it is woken."""
         open = True
         while open:
-            ticket = self._tickets.get()
-            batch: list[Ticket] = []
-            while ticket is not None:
-                batch.append(ticket)
-                if len(batch) >= BATCH:
-                    break
-                try:
-                    ticket = self._tickets.get_nowait()
-                except Empty:
-                    break
-            open = ticket is not None
-            if batch:
-                deliver(self._write(batch))
+            open = self._wake.get()
+            with self._lock:
+                while batch := self._take(BATCH):
+                    deliver(self._write_patiently(batch))
         self._finish()
 
+    def _take(self, most: int) -> list[Ticket]:
+        line = self._line
+        return [line.popleft() for _ in range(min(most, len(line)))]
+
     def _finish(self) -> None:
-        try:
+        with suppress(sqlite3.Error):  # where another process reads, the last to close will do it
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:
-            pass  # another process reads; the next one to close will do it
         self._connection.close()
 
-    def _write(self, batch: Sequence[Ticket]) -> list[Outcome]:
-        """First all at once; where one of them cannot be written, each under its own savepoint."""
+    def _write_patiently(self, batch: Sequence[Ticket]) -> list[Outcome]:
+        """Wait for locks of other processes."""
+        self._connection.execute(f"PRAGMA busy_timeout={PATIENCE}")
+        outcomes = self._write(batch)
+        if self._on_loop:
+            self._connection.execute("PRAGMA busy_timeout=0")
+        if outcomes is None:
+            locked = StoreLocked("another process holds the database too long: nothing was written")
+            return [(future, None, locked) for _, future in batch]
+        return outcomes
+
+    def _write(self, batch: Sequence[Ticket]) -> list[Outcome] | None:
+        """First all at once; where one of them cannot be written, each under its own savepoint.
+
+        ``None`` where another process has the lock: nothing is written, and it may be tried again.
+        """
         try:
             try:
                 return self._transaction(batch, guarded=False)
@@ -88,6 +171,8 @@ class Writer:
                 return self._transaction(batch, guarded=True)
         except Exception as error:
             self._roll_back()
+            if is_locked(error):
+                return None
             failure = translated(error)
             return [(future, None, failure) for _, future in batch]
 
@@ -119,19 +204,15 @@ class Writer:
         if refusal := self._commits.write([commit])[0]:
             raise refusal
 
-    def _guarded(self, work: Work, future: "asyncio.Future[Any]") -> Outcome:
+    def _guarded(self, work: Work, future: Future) -> Outcome:
         """Run it under a savepoint: what it raises is its own, and leaves nothing behind."""
         connection = self._connection
         connection.execute("SAVEPOINT one")
-        try:
-            value, error = work(connection), None
-        except Exception as raised:
-            if ends_batch(raised):
-                raise
+        outcome = _attempt(work, connection, future)
+        if outcome[2] is not None:
             connection.execute("ROLLBACK TO one")
-            value, error = None, translated(raised)
         connection.execute("RELEASE one")
-        return future, value, error
+        return outcome
 
     def _roll_back(self) -> None:
         """Leave the transaction, with a new connection if this one cannot."""
@@ -140,15 +221,14 @@ class Writer:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._connection.close()
-            self._connection = self._connect()
-            self._commits = CommitWriter(self._connection)
+            self._open()
 
 
 class Readers:
     """A few threads with a connection each, which take reads from one line."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], count: int = 2) -> None:
-        self._tickets: SimpleQueue[tuple[Work, asyncio.Future[Any]] | None] = SimpleQueue()
+        self._tickets: SimpleQueue[tuple[Work, Future] | None] = SimpleQueue()
         self._closed = False
         connections = [connect() for _ in range(count)]
         self._threads = [
@@ -158,7 +238,7 @@ class Readers:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Work) -> "asyncio.Future[Any]":
+    def submit(self, work: Work) -> Future:
         future = asyncio.get_running_loop().create_future()
         if self._closed:
             raise StoreError("the store is closed")
@@ -176,22 +256,38 @@ class Readers:
         while (ticket := self._tickets.get()) is not None:
             work, future = ticket
             try:
-                deliver([(future, work(connection), None)])
-            except Exception as error:
-                deliver([(future, None, translated(error))])
+                outcome = _attempt(work, connection, future)
+            except sqlite3.Error as error:
+                outcome = future, None, translated(error)
+            deliver([outcome])
         connection.close()
 
 
-def deliver(outcomes: Sequence[Outcome]) -> None:
-    """Give each future its outcome, in its own loop: one call into a loop for all that are of it."""
+def _attempt(work: Work, connection: sqlite3.Connection, future: Future) -> Outcome:
+    """What comes of it.
+
+    Raises:
+        sqlite3.Error: the database itself failed.
+    """
+    try:
+        return future, work(connection), None
+    except Exception as error:
+        if ends_batch(error):
+            raise
+        return future, None, translated(error)
+
+
+def deliver(outcomes: Sequence[Outcome], here: asyncio.AbstractEventLoop | None = None) -> None:
+    """Give each future its outcome in its own loop; ``here`` is the one that is running."""
     loops: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
     for outcome in outcomes:
         loops.setdefault(outcome[0].get_loop(), []).append(outcome)
     for loop, of_loop in loops.items():
-        try:
-            loop.call_soon_threadsafe(_settle, of_loop)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
+        if loop is here:
+            _settle(of_loop)
+        else:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, of_loop)
 
 
 def _settle(outcomes: Sequence[Outcome]) -> None:

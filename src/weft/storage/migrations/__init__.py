@@ -4,7 +4,6 @@ Alembic and SQLAlchemy's engine are loaded by the functions that need them: a da
 up to date never does.
 """
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

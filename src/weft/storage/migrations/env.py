@@ -4,6 +4,9 @@ from alembic import context
 
 from weft.storage.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
-with context.begin_transaction():
-    context.run_migrations()
+# Alembic runs this file under this name; whoever merely imports it changes nothing.
+if __name__ == "env_py":
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+    with context.begin_transaction():
+        context.run_migrations()

@@ -8,6 +8,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+SECONDS: sa.Double[float] = sa.Double()
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -27,7 +28,7 @@ def upgrade() -> None:
         sa.Column("owner", NUMBER, nullable=False),
         sa.Column("mime", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("created_at", SECONDS, nullable=False),
         sa.PrimaryKeyConstraint("workspace", "sha256", name="blobs_pk"),
     )
     op.create_table(
@@ -47,6 +48,7 @@ def upgrade() -> None:
         sa.Column("thread", NUMBER, nullable=False),
         sa.Column("conversation", sa.Text(), nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("start", NUMBER, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("thread", "conversation", name="contexts_pk"),
         sqlite_with_rowid=False,
@@ -56,7 +58,7 @@ def upgrade() -> None:
         sa.Column("run", NUMBER, nullable=False),
         sa.Column("seq", NUMBER, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("run", "seq", name="events_pk"),
@@ -80,7 +82,7 @@ def upgrade() -> None:
         sa.Column("owner", NUMBER, nullable=False),
         sa.Column("run", NUMBER, nullable=True),
         sa.Column("conversation", sa.Text(), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
         sa.Column("tokens", NUMBER, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("thread", "seq", name="messages_pk"),
@@ -107,8 +109,8 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("schema", sa.LargeBinary(), nullable=True),
         sa.Column("answer", sa.LargeBinary(), nullable=True),
-        sa.Column("expires_at", sa.Double(), nullable=True),
-        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", SECONDS, nullable=True),
+        sa.Column("created_at", SECONDS, nullable=False),
         sa.PrimaryKeyConstraint("run", "id", name="questions_pk"),
         sqlite_with_rowid=False,
     )
@@ -136,9 +138,9 @@ def upgrade() -> None:
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("attempts", NUMBER, nullable=False),
         sa.Column("priority", NUMBER, nullable=False),
-        sa.Column("wake_at", sa.Double(), nullable=True),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.Column("wake_at", SECONDS, nullable=True),
+        sa.Column("created_at", SECONDS, nullable=False),
+        sa.Column("updated_at", SECONDS, nullable=False),
         sa.PrimaryKeyConstraint("n", name="runs_pk"),
         sa.UniqueConstraint("id", name="runs_id_uq"),
     )
@@ -169,8 +171,8 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("head_seq", NUMBER, nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.Column("created_at", SECONDS, nullable=False),
+        sa.Column("updated_at", SECONDS, nullable=False),
         sa.PrimaryKeyConstraint("n", name="threads_pk"),
         sa.UniqueConstraint("id", name="threads_id_uq"),
     )
@@ -179,7 +181,7 @@ def upgrade() -> None:
     op.create_table(
         "workers",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("beat", sa.Double(), nullable=False),
+        sa.Column("beat", SECONDS, nullable=False),
         sa.Column("draining", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("id", name="workers_pk"),
         sqlite_with_rowid=False,

@@ -1,0 +1,132 @@
+"""One reply of LiteLLM on its way to becoming ours: whole or streamed, with its usage, its price and its end."""
+
+from collections.abc import AsyncIterable, Awaitable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from weft.errors import ModelUnavailable
+from weft.messages import Json
+from weft.models.base import Answer, Piece
+from weft.models.reading import Assembly, fields_of, usage_of
+from weft.models.wire import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A model as LiteLLM is asked for it, and how its provider is spoken to."""
+
+    asked: str
+    provider: str
+    model: str
+    dialect: Dialect
+    priced: bool
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer of LiteLLM on its way to becoming ours."""
+
+    library: Any
+    spoken: Spoken
+    assembly: Assembly = field(default_factory=Assembly)
+    id: str | None = None
+    model: str = ""
+    finish: str | None = None
+    usage: Any = None
+    cost: float | None = None
+
+    def chunk(self, chunk: Any) -> Iterable[Piece]:
+        if self.id is None:
+            self.id = chunk.id
+            self.model = _served(chunk) or chunk.model or self.spoken.model
+        told = fields_of(chunk)
+        if (usage := told.get("usage")) is not None:
+            self.usage = usage
+        if not told["choices"]:
+            return ()
+        choice = told["choices"][0]
+        if choice.finish_reason is not None:
+            self.finish = choice.finish_reason
+        return self.assembly.add(choice.delta)
+
+    def whole(self, reply: Any) -> Iterable[Piece]:
+        self.id, self.usage = reply.id, getattr(reply, "usage", None)
+        self.model = reply.model or self.spoken.model
+        self.finish = reply.choices[0].finish_reason
+        self.cost = reply._hidden_params.get("response_cost")
+        message = reply.choices[0].message
+        extras: Json = getattr(message, "provider_specific_fields", None) or {}
+        if details := extras.get("reasoning_details"):
+            self.assembly.add_details(details)
+        if refusal := getattr(message, "refusal", None) or extras.get("refusal"):
+            self.assembly.refuse(refusal)
+        return [*self.assembly.add(message), *self.assembly.late()]
+
+    def end(self, stream: Any) -> Answer:
+        """LiteLLM says "stop" where a provider said nothing: a cut stream must not pass for an answer."""
+        if stream.received_finish_reason is None and stream.intermittent_finish_reason is None:
+            raise ModelUnavailable(
+                f"{self.spoken.asked}: the stream ended before the answer did. Try again; if the server cannot "
+                "stream, use LiteLLM(..., stream=False)."
+            )
+        return self.answer()
+
+    def answer(self) -> Answer:
+        usage = usage_of(self.usage, self._cost())
+        return self.assembly.answer(response_id=self.id, model=self.model, finish=self.finish, usage=usage)
+
+    def tap(self, stream: Any) -> None:
+        """Refusals, and OpenRouter's proofs of thought, come in chunks that LiteLLM drops: they are read before it."""
+        source: Any = stream.completion_stream
+        if isinstance(source, AsyncIterable):
+            stream.completion_stream = _Tapped(source, self.assembly)
+
+    def _cost(self) -> float | None:
+        """US dollars: what the provider says, or what the price list gives; ``None`` where there is no price."""
+        said = getattr(self.usage, "cost", None)
+        if isinstance(said, int | float) and (self.spoken.priced or self.spoken.provider == "openrouter"):
+            return float(said)
+        if not self.spoken.priced or self.usage is None:
+            return None
+        if self.cost is not None:
+            return self.cost
+        with suppress(Exception):  # the price list has gaps, and an answer must not be lost to one
+            return sum(
+                self.library.cost_per_token(
+                    model=self.spoken.model, custom_llm_provider=self.spoken.provider, usage_object=self.usage
+                )
+            )
+        return None
+
+
+class _Tapped:
+    """A provider's stream, read by two: what LiteLLM would lose is taken down as the chunks pass."""
+
+    def __init__(self, stream: Any, assembly: Assembly) -> None:
+        self._stream = stream
+        self._assembly = assembly
+
+    def __aiter__(self) -> "_Tapped":
+        self._chunks: Any = aiter(self._stream)
+        return self
+
+    async def __anext__(self) -> Any:
+        chunk = await anext(self._chunks)
+        for choice in getattr(chunk, "choices", None) or ():
+            if details := getattr(choice.delta, "reasoning_details", None):
+                self._assembly.add_details(details)
+            if refusal := getattr(choice.delta, "refusal", None):
+                self._assembly.refuse(refusal)
+        return chunk
+
+    async def aclose(self) -> None:
+        ending = getattr(self._stream, "aclose", None) or getattr(self._stream, "close", None)
+        if ending is not None and isinstance(ended := ending(), Awaitable):
+            await ended
+
+
+def _served(chunk: Any) -> str | None:
+    """The model's full name, where the provider says one: chunks repeat what was asked for."""
+    hidden: Json = getattr(chunk, "_hidden_params", None) or {}
+    return hidden.get("provider_response_model")

@@ -1,0 +1,372 @@
+"""Runs on a store, on both databases: threads that remember, queues, cancelling, watching, questions, bad days."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, TypedDict
+
+import pytest
+
+from weft import START, Agent, App, Context, ContextPolicy, StateGraph, tool
+from weft.errors import Cancelled, Conflict, NotFound, StateError, UsageError
+from weft.events import (
+    Delta,
+    Envelope,
+    MessageAdded,
+    NodeStarted,
+    RunCancelled,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ToolStarted,
+)
+from weft.models.base import Request
+from weft.models.scripted import Line, Scripted, call
+from weft.runtime.hub import Sync
+from weft.storage.base import Scope
+
+ME = Scope("default", "local")
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def scripted(*lines: Line, **options: Any) -> Agent[Any]:
+    return Agent("a", model=Scripted(lines, order="turn"), tools=[add], **options)
+
+
+@pytest.fixture
+async def apps(shared_url: str) -> AsyncIterator[Any]:
+    """Makes apps on one database; each is closed after the test."""
+    made: list[App] = []
+
+    def make(*agents: Any, **options: Any) -> App:
+        made.append(App(agents=agents, store=shared_url, **options))
+        return made[-1]
+
+    yield make
+    for app in made:
+        await app.close()
+
+
+async def test_a_thread_remembers_in_another_process(apps: Any) -> None:
+    def answer(request: Request) -> str:
+        return " | ".join(message.text for message in request.messages)
+
+    agent = Agent("a", model=Scripted([answer], order="repeat"))
+    first = apps(agent)
+    assert (await first.run(agent, "I am Ada", thread="t1")).output == "I am Ada"
+    await first.close()
+    result = await apps(agent).run(agent, "who am I?", thread="t1")
+    assert result.output == "I am Ada | I am Ada | who am I?"
+    assert [message.text for message in result.messages] == ["who am I?", result.output]
+
+
+async def test_what_is_on_record_is_what_happened(apps: Any) -> None:
+    app = apps(agent := scripted([call("add", a=1, b=2), call("add", a=3, b=4)], "3 and 7"))
+    result = await app.run(agent, "add", thread="t1")
+    seen = await app.events(ME, result.run_id)
+    assert [envelope.seq for envelope in seen] == list(range(1, len(seen) + 1))
+    assert seen[0].event == RunStarted("a")
+    assert seen[-1].event.output == "3 and 7"
+    assert seen[-1].event.usage == result.usage
+    assert tuple(e.event.message for e in seen if isinstance(e.event, MessageAdded)) == result.messages
+    record = await app.store.runs.get(ME, result.run_id)
+    assert (record.status, record.seq, json.loads(record.output)) == ("finished", len(seen), "3 and 7")
+    assert record.input == b"null"
+    assert [row.seq for row, _ in await app.messages(ME, "t1")] == [1, 2, 3, 4, 5]
+
+
+async def test_a_stream_and_the_record_tell_the_same(apps: Any) -> None:
+    app = apps(agent := scripted(call("add", a=1, b=2), "three"))
+    live = [envelope async for envelope in app.stream(agent, "add", thread="t1")]
+    stored = await app.events(ME, live[0].run_id)
+    assert [e for e in live if e.durable] == stored
+    assert any(isinstance(e.event, Delta) for e in live)
+
+
+async def test_a_queue_is_worked_by_whoever_started(apps: Any) -> None:
+    agent = scripted("done")
+    asks, works = apps(agent), apps(agent)
+    record = await asks.submit("a", "go", scope=ME)
+    assert record.status == "queued"
+    await works.start()
+    assert (await asks.wait(ME, record.id, 20)).status == "finished"
+
+
+async def test_fifty_runs_on_ten_threads_keep_their_order(apps: Any) -> None:
+    async def answer(ctx: Context[Any]) -> str:
+        """Wait a moment."""
+        await asyncio.sleep(0.002)
+        return "ok"
+
+    agent = Agent("a", model=Scripted([call("answer"), "done"], order="turn"), tools=[answer])
+    app = apps(agent)
+    await app.start()
+    records = [await app.submit("a", f"{n}", scope=ME, thread=f"t{n % 10}") for n in range(50)]
+    ended = await asyncio.gather(*[app.wait(ME, record.id, 60) for record in records])
+    assert {record.status for record in ended} == {"finished"}
+    for thread in range(10):
+        rows = await app.messages(ME, f"t{thread}", limit=100)
+        assert [row.seq for row, _ in rows] == list(range(1, 21))
+        roles = [message.role for _, message in rows]
+        assert roles == ["user", "assistant", "tool", "assistant"] * 5
+
+
+async def test_an_idempotency_key_starts_one_run(apps: Any) -> None:
+    app = apps(scripted("done"))
+    one = await app.submit("a", "go", scope=ME, thread="t1", idempotency_key="k")
+    assert (await app.submit("a", "go", scope=ME, thread="t1", idempotency_key="k")).id == one.id
+    with pytest.raises(Conflict):
+        await app.submit("a", "something else", scope=ME, thread="t1", idempotency_key="k")
+
+
+async def test_unknown_targets_and_foreign_threads_are_not_found(apps: Any) -> None:
+    app = apps(agent := scripted("done"))
+    with pytest.raises(NotFound, match="there is: a"):
+        await app.submit("b", "go", scope=ME)
+    await app.run(agent, "mine", thread="t1", user="ada")
+    with pytest.raises(NotFound):
+        await app.run(agent, "not mine", thread="t1", user="eve")
+    with pytest.raises(NotFound):
+        await app.explain(Scope("default", "eve"), "t1")
+
+
+async def slowly(ctx: Context[Any]) -> str:
+    """Take a long time."""
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        ctx.deps.append("stopped")
+        raise
+    return "never"
+
+
+async def until(watched: Any, kind: type) -> Envelope:
+    async for happening in watched:
+        if isinstance(happening, Envelope) and isinstance(happening.event, kind):
+            return happening
+    raise AssertionError(f"no {kind.__name__}")
+
+
+async def test_cancelling_from_here_or_from_another_process_stops_all_below(apps: Any) -> None:
+    stopped: list[str] = []
+    agent = Agent("a", model=Scripted([call("slowly")], order="turn"), tools=[slowly])
+    works, asks = apps(agent, deps=stopped, lease=4.0), apps(agent, lease=4.0)
+    await works.start()
+    for number, cancels in enumerate((works, asks), start=1):
+        record = await works.submit("a", "go", scope=ME, thread="t1")
+        await until(works.watch(ME, record.id), ToolStarted)
+        ended = await cancels.cancel(ME, record.id, "enough")
+        assert (ended.status, ended.error) == ("cancelled", "cancelled: enough")
+        async with asyncio.timeout(3):
+            while len(stopped) < number:  # noqa: ASYNC110  # another process may have to look
+                await asyncio.sleep(0.02)
+        events = await asks.events(ME, record.id)
+        assert [e.seq for e in events] == list(range(1, len(events) + 1))
+        assert events[-1].event == RunCancelled("enough")
+    agent_goes_on = await works.wait(ME, (await works.submit("a", "again", scope=ME, thread="t1")).id, 0.5)
+    assert agent_goes_on.status == "running"
+    await works.cancel(ME, agent_goes_on.id)
+
+
+async def test_leaving_an_app_stream_cancels_the_run_and_the_thread_goes_on(apps: Any) -> None:
+    stopped: list[str] = []
+    agent = Agent("a", model=Scripted([call("slowly"), "fine"], order="turn"), tools=[slowly])
+    app = apps(agent, deps=stopped)
+    stream = app.stream(agent, "go", thread="t1")
+    started = await until(stream, ToolStarted)
+    await stream.aclose()
+    assert stopped == ["stopped"]
+    assert (await app.store.runs.get(ME, started.run_id)).status == "cancelled"
+    model = Scripted(["fine"], order="turn")
+    assert (await app.run(Agent("a", model=model), "and now?", thread="t1")).output == "fine"
+    told = [result for message in model.asked[0].messages for result in message.tool_results]
+    assert [result.failed for result in told] == [True]
+
+
+async def test_a_watcher_that_joins_late_sees_everything_and_what_is_open(apps: Any) -> None:
+    gate = asyncio.Event()
+
+    async def wait(ctx: Context[Any]) -> str:
+        """Wait for the gate."""
+        await gate.wait()
+        return "open"
+
+    agent = Agent("a", model=Scripted([call("wait"), "through"], order="turn"), tools=[wait])
+    app = apps(agent)
+    await app.start()
+    record = await app.submit("a", "go", scope=ME)
+    await until(app.watch(ME, record.id), ToolStarted)
+    late: list[Any] = []
+    async for happening in app.watch(ME, record.id):
+        late.append(happening)
+        if isinstance(happening, Envelope) and isinstance(happening.event, ToolStarted):
+            gate.set()
+    sync = next(i for i, happening in enumerate(late) if isinstance(happening, Sync))
+    assert all(happening.durable for happening in late[:sync])
+    assert {type(happening.event) for happening in late[sync + 1 : sync + 3]} == {NodeStarted, ToolStarted}
+    seqs = [happening.seq for happening in late if isinstance(happening, Envelope) and happening.durable]
+    assert seqs == list(range(1, len(seqs) + 1))
+    again = [h async for h in app.watch(ME, record.id, after=3) if isinstance(h, Envelope)]
+    assert [h.seq for h in again] == seqs[3:]
+
+
+@tool(approval=True)
+def send(to: str) -> str:
+    """Send a mail."""
+    SENT.append(to)
+    return f"sent to {to}"
+
+
+SENT: list[str] = []
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "told"),
+    [
+        (True, ["ada"], "sent to ada"),
+        (False, [], "a person said no"),
+        ({"decision": "edit", "arguments": {"to": "bob"}}, ["bob"], "sent to bob"),
+        ({"decision": "reject", "reason": "too late"}, [], "a person said no: too late"),
+        ({"decision": "respond", "response": "use the phone"}, [], "use the phone"),
+    ],
+)
+async def test_a_question_is_answered_in_another_process(apps: Any, answer: Any, sent: list[str], told: str) -> None:
+    SENT.clear()
+    agent = Agent("a", model=Scripted([[call("send", to="ada"), call("add", a=1, b=1)], "done"], order="turn"),
+                  tools=[send, add])  # fmt: skip
+    first = apps(agent)
+    paused = await first.run(agent, "mail ada", thread="t1")
+    assert paused.paused
+    assert SENT == []
+    with pytest.raises(UsageError, match="waits for"):
+        _ = paused.output
+    (question,) = paused.questions
+    assert question.payload == {"tool": "send", "arguments": {"to": "ada"}}
+    await first.close()
+    second = apps(agent)
+    done = await second.resume(paused.run_id, {question.id: answer})
+    assert (done.output, SENT) == ("done", sent)
+    results = {r.name: r.content for _, m in await second.messages(ME, "t1") for r in m.tool_results}
+    assert results == {"send": told, "add": "2"}
+    kinds = [type(e.event) for e in await second.events(ME, paused.run_id)]
+    assert kinds.count(RunPaused) == kinds.count(RunResumed) == 1
+    with pytest.raises(Conflict):
+        await second.resume(paused.run_id, {question.id: answer})
+
+
+async def test_a_nested_agent_has_a_conversation_of_its_own(apps: Any) -> None:
+    below = Agent("below", model=Scripted([call("add", a=2, b=2), "four"], order="turn"), tools=[add])
+
+    async def ask(ctx: Context[Any], what: str) -> str:
+        """Ask another agent."""
+        return await ctx.call(below, what)
+
+    agent = Agent("above", model=Scripted([call("ask", what="2+2"), "it says four"], order="turn"), tools=[ask])
+    app = apps(agent)
+    result = await app.run(agent, "go", thread="t1")
+    assert result.output == "it says four"
+    assert [m.role for _, m in await app.messages(ME, "t1")] == ["user", "assistant", "tool", "assistant"]
+    everything = await app.store.threads.messages(ME, "t1", conversation=None)
+    assert [row.seq for row in everything] == list(range(1, 9))
+    assert {row.conversation for row in everything} == {"", "above/2:act#0/below#1"}
+    assert result.usage.requests == 4
+
+
+class Count(TypedDict, total=False):
+    n: int
+    bad: Any
+
+
+async def test_a_graph_goes_on_from_the_state_of_its_thread(apps: Any) -> None:
+    def more(state: Count) -> Count:
+        return {"n": state["n"] + 1}
+
+    graph = StateGraph(Count, name="count").add_node("more", more).add_edge(START, "more").compile()
+    app = apps(graph)
+    assert (await app.run(graph, {"n": 1}, thread="t1")).output == {"n": 2}
+    await app.close()
+    assert (await app.run("count", {}, thread="t1")).output == {"n": 3}
+
+
+async def test_state_that_cannot_be_stored_is_refused_with_its_place(apps: Any) -> None:
+    class Connection: ...
+
+    graph = StateGraph(Count, name="g").add_node("open", lambda state: {"bad": {"line": [1, Connection()]}})
+    flow = graph.add_edge(START, "open").compile()
+    app = apps(flow)
+    with pytest.raises(StateError, match=r"state\['bad'\]\['line'\]\[1\] is of type .*Connection"):
+        await app.run(flow, {"n": 1}, thread="t1")
+    (run,) = await app.store.runs.list(ME, page_of(1), thread_id="t1")
+    assert run.status == "failed"
+    assert (await app.events(ME, run.id))[-1].event.code == "state"
+
+
+def page_of(limit: int) -> Any:
+    from weft.storage.base import Page  # noqa: PLC0415
+
+    return Page(limit=limit)
+
+
+async def test_a_failed_run_is_on_record_and_its_thread_goes_on(apps: Any) -> None:
+    def answer(request: Request) -> Line:
+        return ValueError("a bug") if request.messages[-1].text == "fail" else "fine"
+
+    app = apps(agent := Agent("a", model=Scripted([answer], order="repeat")))
+    with pytest.raises(ValueError, match="a bug"):
+        await app.run(agent, "fail", thread="t1")
+    (run,) = await app.store.runs.list(ME, page_of(1), thread_id="t1")
+    assert (run.status, run.error) == ("failed", "bug: ValueError: a bug")
+    assert isinstance((await app.events(ME, run.id))[-1].event, RunFailed)
+    assert (await app.run(agent, "go on", thread="t1")).output == "fine"
+
+
+async def test_long_results_and_contexts_are_shortened_not_lost(apps: Any) -> None:
+    def much() -> str:
+        """Give much."""
+        return "x" * 500_000
+
+    model = Scripted([call("much"), "read it"], order="turn")
+    agent = Agent("a", model=model, tools=[much], context=ContextPolicy(max_messages=6, max_tokens=None))
+    app = apps(agent)
+    for number in range(5):
+        await app.run(agent, f"turn {number}", thread="t1")
+    assert max(len(request.messages) for request in model.asked) <= 8
+    assert "left out" in model.asked[1].messages[-1].tool_results[0].content
+    rows = await app.messages(ME, "t1", limit=100)
+    assert [row.seq for row, _ in rows] == list(range(1, 21))
+    shown = await app.explain(ME, "t1")
+    assert shown.start > 1
+    assert [item.seq for item in shown.items] == list(range(shown.start, 21))
+
+
+async def test_two_processes_never_drive_one_thread_at_once(apps: Any) -> None:
+    at_once: list[int] = []
+    running = 0
+
+    async def alone() -> str:
+        """Count who is here."""
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return "ok"
+
+    agent = Agent("a", model=Scripted([call("alone"), "done"], order="turn"), tools=[alone])
+    one, two = apps(agent), apps(agent)
+    await asyncio.gather(*[app.run(agent, "go", thread="t1") for app in (one, two) for _ in range(5)])
+    assert at_once == [1] * 10
+    assert len(await one.messages(ME, "t1", limit=100)) == 40
+
+
+async def test_a_run_that_was_cancelled_before_it_began_says_so(apps: Any) -> None:
+    app = apps(agent := scripted("done"))
+    record = await app.submit("a", "go", scope=ME)
+    await app.cancel(ME, record.id)
+    with pytest.raises(Cancelled):
+        await app.runner.drive(agent, record)

@@ -1,0 +1,37 @@
+"""A caller that leaves early leaves nothing behind that would keep the thread busy."""
+
+import asyncio
+
+from weft import Agent, App
+from weft.models.scripted import Scripted
+from weft.storage.base import RESTING, Page, Scope
+
+
+async def test_leaving_at_any_moment_frees_the_thread(store_url: str) -> None:
+    clerk = Agent("clerk", model=Scripted(["Hello"], order="turn"))
+    async with App(agents=[clerk], store=store_url) as app:
+        await app.run(clerk, "warm up")
+        for moment in range(40):
+            thread = f"thread-{moment}"
+            run = asyncio.ensure_future(app.run(clerk, "hi", thread=thread))
+            await asyncio.sleep(moment * 1e-4)
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+            async with asyncio.timeout(5):
+                assert (await app.run(clerk, "again", thread=thread)).output == "Hello"
+            runs = await app.store.runs.list(Scope(app.workspace), Page(limit=10), thread_id=thread)
+            assert all(run.status in RESTING for run in runs), [run.status for run in runs]
+
+
+async def test_leaving_while_the_thread_is_busy(store_url: str) -> None:
+    slow, quick = Agent("slow", model=Scripted(["Hello"], delay=0.2)), Agent("quick", model=Scripted(["Hello"]))
+    async with App(agents=[slow, quick], store=store_url) as app:
+        first = asyncio.ensure_future(app.run(slow, "hi", thread="one"))
+        await asyncio.sleep(0.05)
+        second = asyncio.ensure_future(app.run(quick, "hi", thread="one"))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        await first
+        runs = await app.store.runs.list(Scope(app.workspace), Page(limit=10), thread_id="one")
+        assert sorted(run.status for run in runs) == ["cancelled", "finished"]
