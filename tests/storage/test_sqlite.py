@@ -13,8 +13,7 @@ import pytest
 
 from tests.storage.samples import LOCAL, begin, commit_of, message, no_job, record
 from weft.errors import Conflict, StoreError, StoreFull, StoreLocked, UsageError
-from weft.storage import open_store
-from weft.storage import writer
+from weft.storage import open_store, writer
 
 ROOT = Path(__file__).parents[2]
 
