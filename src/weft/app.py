@@ -163,7 +163,7 @@ class App:
         record = await self.runner.create(target, input, scope, thread=thread)
         task = asyncio.create_task(self.runner.drive(target, record, input, deps=self._given(deps)))
         try:
-            async with aclosing(self.runner.watch(scope, record.id)) as happenings:
+            async with aclosing(self.runner.watch(scope, record.id, over=task.done)) as happenings:
                 async for happening in happenings:
                     if isinstance(happening, Envelope):
                         yield happening

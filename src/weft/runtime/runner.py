@@ -3,26 +3,28 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from weft import events
-from weft.engine.context import Asked, Target
+from weft.engine.context import Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, NotFound, StoreError, WeftError
 from weft.events import Envelope
-from weft.ids import new_id, same_id
-from weft.runtime import codec
+from weft.runtime import codec, ending
 from weft.runtime.alive import TTL, HeartBeat, is_gone, worker_id
+from weft.runtime.beginning import Lines, new_run
 from weft.runtime.dispatch import Dispatcher, Embedded
+from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.journal import Journal
 from weft.runtime.leaving import shielded, withdrawn_if_left
 from weft.runtime.recent import Recent
-from weft.runtime.result import Result, questions_of, result_of
+from weft.runtime.result import Result
 from weft.runtime.session import Session
 from weft.runtime.watching import Watch
-from weft.storage.base import ENDED, RESTING, Job, Page, QuestionRow, RunChange, RunRecord, Scope, Store
+from weft.storage.base import ENDED, RESTING, Job, Page, RunChange, RunRecord, Scope, Status, Store
 
 MAX_ATTEMPTS = 4
 """Times a run may be taken up without any progress before it is given up as ``dead``."""
@@ -55,7 +57,9 @@ class Runner:
         self._deps = deps
         self._ttl = ttl
         self._driven: dict[str, _Driven] = {}
+        self._lines = Lines()
         self._recent = Recent()
+        self._owed = Owed()
         self._draining = False
         self._heart = HeartBeat(store, self.worker, ttl, self._audit)
         self._serving: asyncio.Task[None] | None = None
@@ -79,7 +83,7 @@ class Runner:
             Conflict: the idempotency key was used for something else.
         """
         self._find(target)
-        record = self._record(target, input, scope, thread, idempotency_key)
+        record = new_run(target, input, scope, thread, idempotency_key)
         return await self.store.runs.create(record, self.dispatcher.enqueue)
 
     async def run(
@@ -99,8 +103,8 @@ class Runner:
             NotFound: the thread is not yours.
         """
         await self._heart.beat()
-        record = self._record(target.name, input, scope, thread, None)
-        async with withdrawn_if_left(self.store, record):
+        record = new_run(target.name, input, scope, thread)
+        async with withdrawn_if_left(self.store, self._owed, record):
             return await self.store.runs.create(record, None, worker=self.worker)
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
@@ -109,10 +113,13 @@ class Runner:
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        async with withdrawn_if_left(self.store, record):
-            taken = await self._taken(record)
-        input = json.loads(taken.input) if input is None else input
-        return await self._drive(target, taken, input, deps)
+        async with AsyncExitStack() as line:
+            async with withdrawn_if_left(self.store, self._owed, record):
+                if not (record.status == "running" and record.owner == self.worker):
+                    await line.enter_async_context(self._lines.head(record))
+                    record = await self._taken(record)
+            input = json.loads(record.input) if input is None else input
+            return await self._drive(target, record, input, deps)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
         """Record answers; once no question is open, queue the run again (``here``: without a job).
@@ -154,12 +161,14 @@ class Runner:
         finally:
             self.hub.leave(run_id, listener)
 
-    def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
-        """Every event after number ``after``, stored and then live, until the run rests.
+    def watch(
+        self, scope: Scope, run_id: str, *, after: int = 0, over: Callable[[], bool] = lambda: False
+    ) -> AsyncGenerator[Envelope | Sync]:
+        """Every event after number ``after``, stored and then live, until the run rests, or is ``over`` unrecorded.
 
         Where live events begin, a ``Sync`` comes first, then what is going on right now.
         """
-        return Watch(self.store, self.hub, scope, run_id, after, self._driven.__contains__).follow()
+        return Watch(self.store, self.hub, scope, run_id, after, self._driven.__contains__, over).follow()
 
     # For workers
 
@@ -190,6 +199,7 @@ class Runner:
         """Say good-bye to the store; it stays open."""
         self._unlisten()
         await self._heart.stop()
+        await self._owed.settle()
         try:
             await self.store.workers.gone(self.worker)
         except StoreError:
@@ -209,6 +219,8 @@ class Runner:
                 await self._give_up(record, error)
                 return
             await self._drive(target, record, json.loads(record.input), self._deps)
+        except StoreError:
+            await self._owed.say(job.run_id, partial(self._requeued, job))
         except (Exception, asyncio.CancelledError):
             return  # it is on record, or somebody else's run now; one run's defect must not stop the queue
 
@@ -221,6 +233,14 @@ class Runner:
         if record.status == "queued" and record.epoch == job.epoch and isinstance(self.dispatcher, Embedded):
             await asyncio.sleep(0.05)
             self.dispatcher.push(job)
+
+    async def _requeued(self, job: Job) -> None:
+        """After a job that the store failed: nothing is lost of it. It is ours and not driven, or waits still."""
+        record = await self.store.runs.get(Scope(job.workspace), job.run_id)
+        if record.status == "running" and record.owner == self.worker and job.run_id not in self._driven:
+            await self.store.runs.requeue(job.run_id, record.fence, self.dispatcher.enqueue)
+        else:
+            await self._again(job)
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -239,7 +259,8 @@ class Runner:
             return  # next time
 
     async def _audit(self) -> None:
-        """Stop the runs that are no longer ours: cancelled elsewhere, or taken over."""
+        """Settle what is owed; stop the runs that are no longer ours: cancelled elsewhere, or taken over."""
+        await self._owed.settle()
         if not self._driven:
             return
         fences = {run_id: driven.fence for run_id, driven in self._driven.items()}
@@ -262,13 +283,10 @@ class Runner:
     async def _taken(self, record: RunRecord) -> RunRecord:
         """The run, once it is ours."""
         await self._heart.beat()
-        taken = record if record.status == "running" and record.owner == self.worker else None
         job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
-        while taken is None:
-            taken = await self.store.runs.acquire(job, self.worker, self._ttl)
-            if taken is None:
-                await self._before(record)
-                await asyncio.sleep(0.02)
+        while (taken := await self.store.runs.acquire(job, self.worker, self._ttl)) is None:
+            await self._before(record)
+            await asyncio.sleep(0.02)
         return taken
 
     async def _before(self, record: RunRecord) -> None:
@@ -276,12 +294,14 @@ class Runner:
         current = await self.store.runs.get(Scope(record.workspace), record.id)
         if current.status != "queued":
             raise Cancelled(f"run {record.id} was {current.status} before it began")
+        await self._owed.settle()
         if self._serving is not None:
             return
         await self._reap()
         scope = Scope(record.workspace)
         for left in await self.store.runs.list(scope, Page(limit=20), thread_id=record.thread_id, status="queued"):
-            if left.id < record.id and left.attempts > 0:
+            begun = left.seq > 0 or left.attempts > 0
+            if begun and left.id < record.id and left.id not in self._lines:
                 await self.advance(Job(run_id=left.id, epoch=left.epoch, workspace=left.workspace))
 
     async def _drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
@@ -312,8 +332,8 @@ class Runner:
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                return await _paused(journal, paused)
-            result = await _finished(journal, output)
+                return await ending.paused(journal, paused)
+            result = await ending.finished(journal, output)
         if session.context is not None:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
         return result
@@ -324,73 +344,44 @@ class Runner:
         try:
             yield
         except Fenced as error:
+            await self._owed.say(journal.info.id, partial(self._let_go, journal, error))
             raise Cancelled(f"run {journal.info.id} was cancelled or taken over: {error}") from error
         except asyncio.CancelledError:
             await shielded(self._interrupted(journal))
             raise
+        except Conflict as error:
+            cause = journal.failure or error
+            await self._failed(journal, cause)
+            raise cause from error
         except Exception as error:
             await self._failed(journal, error)
             raise
 
+    async def _let_go(self, journal: Journal, error: Fenced) -> None:
+        """We were silent for too long. If nobody has taken the run over, it is to be done again, or has failed."""
+        if self._serving is not None:
+            await self.store.runs.requeue(journal.info.id, journal.fence, self.dispatcher.enqueue)
+        else:
+            await self._failed(journal, error)
+
     async def _interrupted(self, journal: Journal) -> None:
         run_id = journal.info.id
-        fence = self._driven[run_id].fence
         if self._draining:
-            await self.store.runs.requeue(run_id, fence, self.dispatcher.enqueue)
+            again = partial(self.store.runs.requeue, run_id, journal.fence, self.dispatcher.enqueue)
+            await self._owed.say(run_id, again)
             return
         change = RunChange(status="cancelled", usage=events.encode(journal.info.usage))
-        stored = journal.commit(happened=(events.RunCancelled(),), run=change)
-        if stored is not None:
-            await asyncio.gather(stored, return_exceptions=True)  # fenced: it is on record already
+        await self._owed.say(run_id, last_words(journal, events.RunCancelled(), change))
 
-    async def _failed(self, journal: Journal, error: Exception, status: Any = "failed") -> None:
+    async def _failed(self, journal: Journal, error: Exception, status: Status = "failed") -> None:
         code = error.code if isinstance(error, WeftError) else "bug"
         message = str(error) if isinstance(error, WeftError) else describe(error)
         change = RunChange(status=status, error=f"{code}: {message}", usage=events.encode(journal.info.usage))
-        stored = journal.commit(happened=(events.RunFailed(code, message),), run=change)
-        if stored is not None:
-            await asyncio.gather(stored, return_exceptions=True)  # a store that fails now: the reaper finds the run
+        await self._owed.say(journal.info.id, last_words(journal, events.RunFailed(code, message), change))
 
     async def _give_up(self, record: RunRecord, error: Exception) -> None:
         await self._failed(Journal(record, self.store, self.hub), error)
 
-    def _record(self, target: str, input: Any, scope: Scope, thread: str | None, key: str | None) -> RunRecord:
-        user = scope.user or "local"
-        return RunRecord(
-            id=new_id("run"),
-            thread_id=thread or (new_id("thread") if key is None else same_id("thread", scope.workspace, user, key)),
-            target=target,
-            workspace=scope.workspace,
-            user_id=user,
-            input=codec.encode(input, "input"),
-            idempotency_key=key,
-        )
-
 
 async def _no_job(tx: Any, job: Job) -> None:
     """The caller advances the run itself."""
-
-
-async def _finished(journal: Journal, output: Any) -> Result[Any]:
-    usage = journal.info.usage
-    change = RunChange(status="finished", output=codec.encode(output, "output"), usage=events.encode(usage))
-    stored = journal.commit(happened=(events.RunFinished(output, usage),), run=change)
-    if stored is not None:
-        await stored
-    return result_of(journal, "finished", output=output)
-
-
-async def _paused(journal: Journal, paused: Paused) -> Result[Any]:
-    questions = questions_of(paused)
-    rows = [_question(asked) for asked in paused.questions]
-    change = RunChange(status="paused", usage=events.encode(journal.info.usage))
-    stored = journal.commit(happened=(events.RunPaused(questions),), questions=rows, run=change)
-    if stored is not None:
-        await stored
-    return result_of(journal, "paused", questions=questions)
-
-
-def _question(asked: Asked) -> QuestionRow:
-    schema = None if asked.schema is None else codec.encode(asked.schema, "schema of a question")
-    payload = codec.encode(asked.payload, "question")
-    return QuestionRow(id=asked.id, path="/".join(asked.path), payload=payload, schema=schema)
