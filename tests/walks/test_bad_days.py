@@ -317,7 +317,7 @@ def own_url(own_server: PostgresServer, request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_postgres_is_restarted_under_a_running_app(own_server: PostgresServer, own_url: str, mode: str) -> None:
-    """Runs that are under way wait for it and end well: those of callers, those of the queue, and one that is watched."""
+    """Runs that are under way wait and end well: those of callers, those of the queue, and one that is watched."""
     agent = slow_agent(0.5)
     async with App(agents=[agent], store=own_url) as app:
         await app.start()
