@@ -137,7 +137,8 @@ test.describe("for everybody", () => {
         for (const [where, thread] of [["essay", essay], ["question", asks], ["failure", fails], ["failed tool", stock]] as const) {
           await page.goto(`chat/${thread.thread_id}`);
           await page.locator("[data-role]").first().waitFor();
-          for (const closed of await page.locator('[data-tool] button[aria-expanded="false"], [data-reasoning] button[aria-expanded="false"]').all()) await closed.click();
+          const closed = page.locator('[data-tool] button[aria-expanded="false"], [data-reasoning] button[aria-expanded="false"]');
+          while ((await closed.count()) > 0) await closed.first().click();
           await check(where);
         }
         await page.getByRole("button", { name: "What the model sees" }).click();

@@ -2,7 +2,7 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { t } from "~/strings";
 import { Button } from "./Button";
 import { cx } from "./cx";
@@ -20,12 +20,26 @@ interface DialogProps {
   wide?: boolean;
 }
 
+/** Gives the focus back to what had it when the dialog opened: shortcuts open dialogs too, and have no trigger. */
+function useFocusBack(open: boolean): () => HTMLElement | boolean {
+  const was = useRef(false);
+  const before = useRef<Element | null>(null);
+  if (open && !was.current) before.current = document.activeElement;
+  was.current = open;
+  return () => {
+    const element = before.current;
+    if (!(element instanceof HTMLElement) || !element.isConnected) return true;
+    return element.tabIndex < 0 ? false : element; // nothing had it: not the first field of the page either
+  };
+}
+
 export function Dialog({ open, onOpenChange, title, children, wide }: DialogProps) {
+  const back = useFocusBack(open);
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
         <Base.Backdrop className={BACKDROP} />
-        <Base.Popup className={cx(BOX, "top-[18vh] max-h-[70vh] overflow-auto p-5", wide ? "max-w-xl" : "max-w-md")}>
+        <Base.Popup finalFocus={back} className={cx(BOX, "top-[18vh] max-h-[70vh] overflow-auto p-5", wide ? "max-w-xl" : "max-w-md")}>
           <Base.Title className="mb-3 text-lg font-semibold">{title}</Base.Title>
           {children}
           <CloseButton className="top-3.5 right-3.5" />
@@ -46,11 +60,12 @@ function CloseButton({ className }: { className: string }) {
 
 /** A dialog without a visible head: the command palette. */
 export function BareDialog({ open, onOpenChange, title, children }: DialogProps) {
+  const back = useFocusBack(open);
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
         <Base.Backdrop className={BACKDROP} />
-        <Base.Popup className={cx(BOX, "top-[12vh] max-w-xl overflow-hidden")}>
+        <Base.Popup finalFocus={back} className={cx(BOX, "top-[12vh] max-w-xl overflow-hidden")}>
           <Base.Title className="sr-only">{title}</Base.Title>
           {children}
         </Base.Popup>

@@ -5,6 +5,9 @@ export const isMac = typeof navigator !== "undefined" && /mac|iphone|ipad/i.test
 
 export type Keymap = Record<string, (event: KeyboardEvent) => void>;
 
+/** Things over the page that keep keys to themselves; one that is closing does not. */
+const OPEN = ":is([role=dialog], [role=alertdialog], [role=menu])[data-open]";
+
 const SEQUENCE = 900; // milliseconds between two keys of a sequence
 
 function name(event: KeyboardEvent): string {
@@ -13,8 +16,10 @@ function name(event: KeyboardEvent): string {
   return `${mod ? "mod+" : ""}${event.altKey ? "alt+" : ""}${key}`;
 }
 
-export function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName));
+/** Somebody writes into a field; one in a dialog that is closing is none any more. */
+function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement) || target.closest("[data-closed]")) return false;
+  return target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName);
 }
 
 /** Installs the shortcuts for as long as the component lives. An open dialog keeps all but chords to itself. */
@@ -28,7 +33,7 @@ export function useKeys(keymap: Keymap): void {
       if (event.defaultPrevented || event.isComposing) return;
       const pressed = name(event);
       const chord = pressed.startsWith("mod+");
-      if (!chord && (isTyping(event.target) || document.querySelector('[role="dialog"],[role="alertdialog"],[role="menu"]'))) return;
+      if (!chord && (isTyping(event.target) || document.querySelector(OPEN))) return;
       const action = latest.current[before ? `${before} ${pressed}` : pressed] ?? latest.current[pressed];
       clearTimeout(timer);
       before = "";

@@ -74,7 +74,7 @@ export function SearchField({ value, onChange, className }: { value: string; onC
   return (
     <div className={cx("flex h-8 items-center gap-2 rounded-md border border-line bg-surface px-2.5 focus-within:border-accent-line", className)}>
       <Search aria-hidden size={14} className="shrink-0 text-ink-3" />
-      <input type="search" data-search value={value} onChange={(event) => onChange(event.target.value)} aria-label={t.threads.search} placeholder={t.threads.search} className="min-w-0 flex-1 bg-transparent text-sm outline-none placeholder:text-ink-3 [&::-webkit-search-cancel-button]:hidden" />
+      <input type="search" data-search value={value} onChange={(event) => onChange(event.target.value)} onKeyDown={(event) => event.key === "Escape" && (value ? onChange("") : event.currentTarget.blur())} aria-label={t.threads.search} placeholder={t.threads.search} className="min-w-0 flex-1 bg-transparent text-sm outline-none placeholder:text-ink-3 [&::-webkit-search-cancel-button]:hidden" />
     </div>
   );
 }
