@@ -1,6 +1,7 @@
 """Whatever a client sends: an answer of the 4xx kind, never a 500, and nothing of our insides."""
 
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -71,6 +72,13 @@ def test_ten_megabytes_are_the_most(api: httpx.Client) -> None:
     big = json.dumps({**RUN, "input": "x" * 10_000_000})
     problem = _problem(api.post("runs", content=big, headers={"content-type": "application/json"}), 413)
     assert problem["type"] == "request.too_large"
+
+
+def test_a_body_that_says_it_is_too_large_is_not_waited_for(api: httpx.Client) -> None:
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80), timeout=10) as line:
+        head = "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        line.sendall(f"{head}Content-Length: 99999999\r\n\r\n".encode())
+        assert line.recv(100).startswith(b"HTTP/1.1 413")
 
 
 def test_ten_megabytes_are_the_most_of_a_body_of_unknown_length(api: httpx.Client) -> None:
