@@ -90,13 +90,16 @@ it("begins where it is told", async () => {
   expect(ids).toEqual(["7"]);
 });
 
-it("does not take a pause in the past for the end", async () => {
-  const { url } = await serving((response) =>
-    stream(response).end(
-      started + frame(2, { type: "run.paused" }) + frame(3, { type: "run.resumed", target: "t" }) + finished(4),
-    ),
+it("does not take a pause in the past for the end, even where the line breaks after it", async () => {
+  const { url, ids } = await serving(
+    (response) => {
+      const paused = frame(2, { type: "run.paused" });
+      stream(response).end(started + paused + frame(3, { type: "run.resumed", target: "t" }));
+    },
+    (response) => stream(response).end(finished(4)),
   );
   expect((await watch(url)).seen).toEqual(["1", "2", "3", "4"]);
+  expect(ids).toEqual([undefined, "3"]);
 });
 
 it("waits through a server that is down for a while", async () => {

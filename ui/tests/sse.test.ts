@@ -20,7 +20,7 @@ describe("reads", () => {
         { event: "message", data: "b", id: "" },
       ],
     ],
-    ["CRLF cut in two", ["data: a\r", "\n\r", "\n"], [{ event: "message", data: "a", id: "" }]],
+    ["CRLF cut in two", ["data: a\r", "\ndata: b\r\n\r\n"], [{ event: "message", data: "a\nb", id: "" }]],
     ["an event in many pieces", ["da", "ta: ", "a", "\n", "\n"], [{ event: "message", data: "a", id: "" }]],
     ["comments as silence", [": still here\n\n", "data: a\n\n"], [{ event: "message", data: "a", id: "" }]],
     [
