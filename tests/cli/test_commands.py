@@ -4,7 +4,9 @@ import contextlib
 import io
 import json
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -212,7 +214,62 @@ def test_chat_keeps_its_thread(desk: Path, here: Weft) -> None:
 def test_chat_survives_a_failed_run(desk: Path, here: Weft) -> None:
     done = here(desk, "chat", "desk.py:broken", input="hi\n/use echo\n/use broken\nhi\n")
     assert done.returncode == 0
-    assert "no luck" in done.stderr + done.stdout
+    assert done.stdout.count("no luck") == 2
+    assert "Hello there." not in done.stdout
+    assert "talking with echo" in done.stdout
+
+
+class Terminal:
+    """``weft`` with a person at a terminal."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._mine, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "weft", *arguments],
+            cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self.seen = ""
+
+    def sees(self, words: str) -> None:
+        """Wait until the terminal shows the words, after what was seen before."""
+        until = time.monotonic() + 20
+        while words not in self.seen:
+            assert time.monotonic() < until, self.seen
+            if select.select([self._mine], [], [], 0.2)[0]:
+                self.seen += os.read(self._mine, 65536).decode()
+        self.seen = self.seen.partition(words)[2]
+
+    def types(self, words: str) -> None:
+        os.write(self._mine, words.encode())
+
+    def ends(self) -> int:
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+            os.close(self._mine)
+
+
+def test_a_person_is_asked_and_may_stop_an_answer_or_leave(desk: Path) -> None:
+    chat = Terminal(desk, "chat", "desk.py:sender")
+    chat.sees("> ")
+    chat.types("go\n")
+    chat.sees("send asks for approval")
+    chat.sees("Allow it? [yes/no] ")
+    chat.types("yes\n")
+    chat.sees("sent hi")
+    chat.sees("All sent.")
+    chat.sees("> ")
+    chat.types("/use slow\n")
+    chat.sees("talking with slow")
+    chat.types("hi\n")
+    chat.sees("a ")
+    chat.process.send_signal(signal.SIGINT)
+    chat.sees("stopped")
+    chat.sees("> ")
+    chat.process.send_signal(signal.SIGINT)
+    assert chat.ends() == 130
 
 
 def test_the_example_answers_without_a_key(tmp_path: Path, here: Weft) -> None:

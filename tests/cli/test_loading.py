@@ -37,19 +37,34 @@ def test_a_name_is_a_variable_or_a_target(desk: str, named: str, target: str) ->
     assert open_spec(f"{desk}:{named}").one() == target
 
 
-def test_only_what_is_named_is_checked(tmp_path: Path) -> None:
-    (tmp_path / "one.py").write_text(DESK.replace('reader = Agent("the-reader"', 'reader = Agent("writer"'))
-    assert open_spec(f"{tmp_path / 'one.py'}:reader").one() == "writer"
-    with pytest.raises(UsageError, match="two targets"):
-        open_spec(str(tmp_path / "one.py"))
+def test_what_is_named_comes_first_and_the_others_are_there_too(desk: str) -> None:
+    opened = open_spec(f"{desk}:reader")
+    assert (opened.one(), list(opened.app.targets())) == ("the-reader", ["the-reader", "writer"])
+
+
+def test_of_two_with_one_name_the_one_that_was_asked_for_counts(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(DESK.replace('Agent("the-reader"', 'Agent("writer", description="reads"'))
+    opened = open_spec(f"{tmp_path / 'one.py'}:reader")
+    assert opened.one() == "writer"
+    assert opened.app.find("writer").description == "reads"  # type: ignore[attr-defined]  # it is an agent
+
+
+APP = 'app = App(agents=[writer], store="sqlite:///mine.db", workspace="w", deps=[1])\n'
 
 
 def test_an_app_is_taken_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(DESK + 'app = App(agents=[writer], store="sqlite:///mine.db", workspace="w")\n')
-    opened = open_spec(str(tmp_path / "mine.py"))
-    assert (opened.one(), opened.app.store_url, opened.app.workspace) == ("writer", "sqlite:///mine.db", "w")
+    (tmp_path / "mine.py").write_text(DESK + APP)
+    for spec in ("mine.py", "mine.py:app", "mine.py:writer"):
+        opened = open_spec(str(tmp_path / spec))
+        assert (opened.one(), opened.app.store_url, opened.app.workspace) == ("writer", "sqlite:///mine.db", "w"), spec
+        assert opened.app._deps == [1]
     opened = open_spec(f"{tmp_path / 'mine.py'}:app", store="sqlite:///other.db")
-    assert (opened.one(), opened.app.store_url, opened.app.workspace) == ("writer", "sqlite:///other.db", "w")
+    assert (opened.app.store_url, opened.app._deps) == ("sqlite:///other.db", [1])
+    opened = open_spec(f"{tmp_path / 'mine.py'}", model="demo")
+    assert (opened.app.store_url, opened.app.workspace) == ("sqlite:///mine.db", "w")
+    assert opened.app.find("writer").model == "demo"  # type: ignore[attr-defined]  # it is an agent
+    opened = open_spec(f"{tmp_path / 'mine.py'}:reader")
+    assert (opened.one(), opened.app.workspace) == ("the-reader", "default")
 
 
 def test_another_model_may_be_asked_for(desk: str) -> None:

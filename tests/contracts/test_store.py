@@ -402,6 +402,8 @@ async def test_a_commit_may_come_twice_and_late(store: OpenStore) -> None:
     await store.commit(second)
     after = await all_of_it()
     await asyncio.gather(store.commit(first), store.commit(second), store.commit(first))
+    for late in (first, second, first):
+        await store.commit(late)
     assert await all_of_it() == after
     assert after[4] == b"new"
     assert after[5].finished == ()
@@ -460,6 +462,17 @@ async def test_commits_are_written_in_order_though_nobody_waits(store: OpenStore
     await last
     assert [row.seq for row in await store.runs.events(LOCAL, run.id)] == list(range(1, 101))
     assert await context_of(store, run.thread_id, "") == b"100"
+
+
+async def test_a_cancel_does_not_overtake_commits_in_line(store: OpenStore) -> None:
+    run = await begin(store)
+    await asyncio.gather(*(store.runs.get(LOCAL, run.id) for _ in range(5)))  # connections are open
+    for seq in range(1, 51):
+        last = store.commit(commit_of(run, seq))
+    done = await store.runs.cancel(LOCAL, run.id, None)
+    await last
+    assert done is not None
+    assert done.seq == 51
 
 
 async def test_a_failed_commit_that_nobody_awaits_does_not_warn(
@@ -571,6 +584,11 @@ async def test_finished_activations_last_until_their_step_is_closed(store: OpenS
     inner = await snapshot_of(store, run.thread_id, "inner")
     assert inner is not None
     assert [row.activation for row in inner.finished] == ["i"]
+    assert (await count_rows(store))["finished"] == 2
+    await store.commit(commit_of(run, 4, checkpoints=[checkpoint(3), checkpoint(2, path="inner")]))
+    assert (await count_rows(store))["finished"] == 0
+    await store.commit(commit_of(run, 2, events=[], finished=[done(1, "b")]))
+    assert (await count_rows(store))["finished"] == 0
 
 
 # Questions

@@ -1,6 +1,7 @@
 """Every route, against a real server."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -42,7 +43,7 @@ def test_a_run_is_queued_and_then_finishes(api: httpx.Client) -> None:
     while (run := api.get(f"runs/{run['id']}").json())["status"] != "finished":
         assert time.monotonic() < until, run
         time.sleep(0.02)
-    assert run["output"] == "Hello there, friend."
+    assert (run["input"], run["output"]) == ("hi", "Hello there, friend.")
     assert run["usage"]["requests"] == 1
     assert run["seq"] > 1
 
@@ -142,6 +143,24 @@ def test_a_failed_run_says_why_and_no_more(api: httpx.Client) -> None:
     assert run["status"] == "failed"
     assert run["error"]
     assert "Traceback" not in run["error"]
+
+
+def test_parts_are_an_input_too(api: httpx.Client) -> None:
+    parts = [{"type": "text", "text": "look"}, {"type": "media", "mime": "image/png", "data": "iVBORw0KGgo="}]
+    run = start(api, "echo", parts)
+    assert run["status"] == "finished"
+    assert run["input"] == parts
+    message = api.get(f"threads/{run['thread_id']}/messages").json()["items"][0]["message"]
+    assert (message["role"], message["parts"]) == ("user", parts)
+
+
+def test_the_same_request_at_once_is_one_run(api: httpx.Client) -> None:
+    def send(_: int) -> str:
+        body = {"target": "echo", "input": "at once"}
+        return api.post("runs", json=body, headers={"Idempotency-Key": "at once"}).json()["id"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(send, range(16)))) == 1
 
 
 def test_the_same_key_gives_the_same_run(api: httpx.Client) -> None:

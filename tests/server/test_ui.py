@@ -76,6 +76,7 @@ async def test_the_policy_of_pages_allows_nothing_from_elsewhere(client: httpx.A
         "/assets/",
         "/nowhere",
         "/chat/a/b",
+        "/threads/thr_1",
         "/index.html.gz",
         "/assets/app-1a2b.js.gz",
         "/../secret.txt",

@@ -1,16 +1,14 @@
 """Talk with a target in the terminal, in one thread."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from weft.app import App
 from weft.cli.console import Transcript, err, out, say
 from weft.cli.example import example
 from weft.cli.loading import Opened, open_spec
 from weft.cli.options import Model, Store
-from weft.cli.talking import turn
+from weft.cli.talking import Talk
 from weft.errors import WeftError
 from weft.ids import new_id
 
@@ -36,26 +34,29 @@ def chat(
         opened = Opened(app, next(iter(app.targets())))
     else:
         opened = open_spec(target, store=store, model=model)
-    asyncio.run(_Chat(opened.app, opened.one(), thread or new_id("thread")).loop())
+    with Talk(opened.app, Transcript()) as talk:
+        _Chat(talk, opened.one(), thread or new_id("thread")).loop()
 
 
 class _Chat:
-    def __init__(self, app: App, target: str, thread: str) -> None:
-        self._app, self._target, self._thread = app, target, thread
+    def __init__(self, talk: Talk, target: str, thread: str) -> None:
+        self._talk, self._target, self._thread = talk, target, thread
 
-    async def loop(self) -> None:
+    def loop(self) -> None:
         say(f"[dim]{self._target} · thread {self._thread} · /help[/]")
-        async with self._app:
-            while (words := await _line()) is not None:
-                if words.startswith("/"):
-                    if not self._command(*words.split(maxsplit=1)):
-                        return
-                elif words:
-                    await self._say(words)
+        while (words := _line()) is not None:
+            if words.startswith("/"):
+                if not self._command(*words.split(maxsplit=1)):
+                    return
+            elif words:
+                self._say(words)
 
-    async def _say(self, words: str) -> None:
+    def _say(self, words: str) -> None:
         try:
-            record = await turn(self._app, self._target, words, thread=self._thread, show=Transcript())
+            record = self._talk.turn(self._target, words, self._thread)
+        except KeyboardInterrupt:
+            say("\n[yellow]stopped[/]")
+            return
         except WeftError as error:  # it never began: the thread is busy, say
             err.print(f"{error.code}: {error}", markup=False, style="red")
             return
@@ -64,6 +65,7 @@ class _Chat:
 
     def _command(self, name: str, rest: str = "") -> bool:
         """Do what a line with a slash says; whether to go on."""
+        targets = self._talk.app.targets()
         match name:
             case "/quit" | "/exit" | "/q":
                 return False
@@ -73,19 +75,19 @@ class _Chat:
             case "/thread":
                 self._thread = rest.strip() or self._thread
                 out.print(f"thread {self._thread}", markup=False)
-            case "/use" if rest.strip() in self._app.targets():
+            case "/use" if rest.strip() in targets:
                 self._target = rest.strip()
                 out.print(f"talking with {self._target}", markup=False)
             case "/use":
-                out.print(f"there is {', '.join(sorted(self._app.targets()))}", markup=False)
+                out.print(f"there is {', '.join(sorted(targets))}", markup=False)
             case _:
                 out.print(_HELP, markup=False)
         return True
 
 
-async def _line() -> str | None:
+def _line() -> str | None:
     """What was typed; ``None`` at the end of the input."""
     try:
-        return (await asyncio.to_thread(input, "> ")).strip()
+        return input("> ").strip()
     except EOFError:
         return None

@@ -1,6 +1,7 @@
 """The terminal: what a run does, drawn as it happens, and how results and errors look."""
 
 import json
+import os
 import re
 import sys
 from typing import Any
@@ -24,7 +25,10 @@ from weft.events import (
     ToolStarted,
 )
 
-out = Console(highlight=False)
+_PIPED = 160
+"""Columns where nobody looks: the next program wants whole lines."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED)
 err = Console(stderr=True, highlight=False)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -55,7 +59,7 @@ def table(*columns: str) -> Table:
     """An empty table in the one style of the command line."""
     rows = Table(box=None, pad_edge=False, header_style="bold dim")
     for column in columns:
-        rows.add_column(column, overflow="fold")
+        rows.add_column(column, overflow="fold", no_wrap=column in ("run", "thread"))
     return rows
 
 

@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -94,7 +94,9 @@ class Opened(Struct, frozen=True):
 
 
 def open_spec(spec: str, *, store: str | None = None, model: str | None = None) -> Opened:
-    """The app of ``FILE.py`` or ``FILE.py:name``: the one that is in it, or one made of the agents in it.
+    """The app of ``FILE.py`` or ``FILE.py:name``: the one that is in it, or one made of all that can be run in it.
+
+    ``name`` is a variable or the name of a target; ``store`` and ``model`` take the place of what the file says.
 
     Raises:
         NotFound: there is no such file, or nothing of that name in it.
@@ -102,44 +104,55 @@ def open_spec(spec: str, *, store: str | None = None, model: str | None = None) 
     """
     path, name = split(spec)
     values = public(load(path))
-    if name is not None and name not in values:
-        return _by_target(values, path, name, store, model)
-    chosen = list(values.values()) if name is None else [values[name]]
-    apps = _distinct(value for value in chosen if isinstance(value, App))
-    app = _as_asked(apps[0], spec, store, model) if len(apps) == 1 else _made(chosen, spec, store, model)
-    names = list(app.targets())
-    return Opened(app, names[0] if len(names) == 1 else None)
+    named = None if name is None else values.get(name)
+    first = [named] if isinstance(named, App | _Runnable) else list(values.values())
+    apps = _distinct(value for value in first if isinstance(value, App)) or _holding(values, named)
+    if len(apps) == 1 and model is None:
+        app = apps[0]
+        app.store_url = store or app.store_url
+    else:
+        targets = _targets([*first, *values.values()])
+        if not targets:
+            raise UsageError(f"{path.name} holds no agent, graph or app; make one: agent = Agent('name', ...)")
+        app = _made(targets, apps[0] if len(apps) == 1 else None, store, model)
+    return Opened(app, _chosen(app, path, name, named))
 
 
-def _by_target(values: Mapping[str, Any], path: Path, name: str, store: str | None, model: str | None) -> Opened:
-    """``FILE.py:name`` where no variable is called so, but a target is."""
-    opened = open_spec(str(path), store=store, model=model)
-    if name not in opened.app.targets():
-        known = sorted({*opened.app.targets(), *(key for key, value in values.items() if isinstance(value, _Runnable))})
-        raise NotFound(f"{path.name} holds no {name!r}; it holds {', '.join(known)}")
-    return Opened(opened.app, name)
+def _holding(values: Mapping[str, Any], named: Any) -> list[App]:
+    """The apps in the file that serve the very thing that was named."""
+    apps = _distinct(value for value in values.values() if isinstance(value, App))
+    return [app for app in apps if any(target is named for target in app.targets().values())]
 
 
-def _as_asked(app: App, spec: str, store: str | None, model: str | None) -> App:
-    """The app of the file, on another store where one is named."""
-    if model is not None:
-        raise UsageError(f"--model needs an agent, and {spec} is an app: name an agent of it")
-    if store is not None:
-        app.store_url = store
-    return app
+def _targets(values: Iterable[Any]) -> list[Target]:
+    """All that can be run, each once; of two with one name the first."""
+    found: dict[str, Target] = {}
+    for value in values:
+        if isinstance(value, App):
+            found = {**value.targets(), **found}
+        elif isinstance(value, _Runnable) and not isinstance(value, type):
+            found.setdefault(value.name, value)
+    return list(found.values())
 
 
-def _made(values: Iterable[Any], spec: str, store: str | None, model: str | None) -> App:
-    """An app of all that can be run among the values."""
-    targets = _distinct(value for value in values if isinstance(value, _Runnable) and not isinstance(value, type))
-    if not targets:
-        raise UsageError(f"{spec} holds no agent, graph or app; make one: agent = Agent('name', ...)")
+def _made(targets: Sequence[Target], like: App | None, store: str | None, model: str | None) -> App:
     settings = Settings()
     return App(
         targets=[with_model(target, model) for target in targets],
-        store=store or settings.store,
-        workspace=settings.workspace,
+        store=store or (settings.store if like is None else like.store_url),
+        workspace=settings.workspace if like is None else like.workspace,
     )
+
+
+def _chosen(app: App, path: Path, name: str | None, named: Any) -> str | None:
+    targets = list(app.targets())
+    if isinstance(named, _Runnable):
+        return named.name
+    if name is None or isinstance(named, App):
+        return targets[0] if len(targets) == 1 else None
+    if name in targets:
+        return name
+    raise NotFound(f"{path.name} holds no {name!r}; it holds {', '.join(targets)}")
 
 
 def with_model(target: Target, model: str | None) -> Target:

@@ -1,6 +1,5 @@
 """Run a target once, here, and show what it does."""
 
-import asyncio
 import sys
 from typing import Annotated, Any
 
@@ -11,10 +10,10 @@ from weft.app import App
 from weft.cli.console import Transcript, out, print_json, say
 from weft.cli.loading import open_spec
 from weft.cli.options import Json, Model, Store
-from weft.cli.talking import turn
+from weft.cli.talking import Talk, questions
 from weft.errors import UsageError
 from weft.messages import Usage
-from weft.storage.base import Page, RunRecord, Scope
+from weft.storage.base import RunRecord
 
 command = typer.Typer(add_completion=False)
 
@@ -33,26 +32,19 @@ def run(
     if not words.strip():
         raise UsageError("there is nothing to say: the input is empty")
     opened = open_spec(target, store=store, model=model)
-    record, report = asyncio.run(_once(opened.app, opened.one(), words, thread, None if json else Transcript()))
+    with Talk(opened.app, None if json else Transcript()) as talk:
+        record = talk.turn(opened.one(), words, thread)
+        told = talk.do(report(talk.app, record))
     if json:
-        print_json(report)
+        print_json(told)
     else:
         _tell(record, target)
     if record.status != "finished":
         raise typer.Exit(4 if record.status == "paused" else 1)
 
 
-async def _once(
-    app: App, target: str, input: str, thread: str | None, show: Transcript | None
-) -> tuple[RunRecord, dict[str, Any]]:
-    async with app:
-        record = await turn(app, target, input, thread=thread, show=show)
-        return record, await report(app, record)
-
-
 async def report(app: App, record: RunRecord) -> dict[str, Any]:
     """A run as JSON values: what it gave, what it waits for, what it used."""
-    questions = await app.store.questions.open(Scope(app.workspace), Page(100, newest=False), run_id=record.id)
     return {
         "run_id": record.id,
         "thread_id": record.thread_id,
@@ -61,7 +53,7 @@ async def report(app: App, record: RunRecord) -> dict[str, Any]:
         "output": None if record.output is None else msgspec.Raw(record.output),
         "error": record.error,
         "usage": None if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
-        "questions": [{"id": row.id, "payload": msgspec.Raw(row.payload)} for row in questions],
+        "questions": [{"id": row.id, "payload": msgspec.Raw(row.payload)} for row in await questions(app, record.id)],
     }
 
 

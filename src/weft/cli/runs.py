@@ -9,7 +9,7 @@ from weft.cli.console import Transcript, clean, out, print_json, table
 from weft.cli.loading import open_spec
 from weft.cli.options import Json, Limit, Store
 from weft.cli.run import report
-from weft.cli.talking import answer_of, go_on
+from weft.cli.talking import answer_of, go_on, questions
 from weft.cli.threads import moment, on, recorded
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
@@ -101,7 +101,7 @@ async def _answer(
 ) -> RunRecord:
     scope = Scope(app.workspace)
     record = await app.store.runs.get(scope, id)
-    rows = await app.store.questions.open(scope, Page(100, newest=False), run_id=id)
+    rows = await questions(app, id)
     if not rows:
         raise NotFound(f"run {id} asks nothing")
     if question is None and len(rows) > 1:
@@ -110,7 +110,7 @@ async def _answer(
         )
     answers = {question or rows[0].id: answer}
     if here and len(rows) == 1:
-        return await go_on(app, scope, record, answers, show)
+        return await go_on(app, record, answers, show)
     return await app.answer(scope, id, answers)
 
 

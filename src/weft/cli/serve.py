@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from weft.agents.agent import Agent
 from weft.app import App
 from weft.cli.console import err, print_json
 from weft.cli.example import example
 from weft.cli.loading import open_spec
 from weft.cli.options import Browser, Host, Json, Model, Port, Store
+from weft.models.choose import at_hand
 from weft.server.app import create_app
 from weft.server.listen import bind, listen, url_of
 from weft.server.ui import UI
@@ -80,7 +82,7 @@ def run(
         if as_json:
             print_json({"url": url, "pid": os.getpid(), "targets": sorted(app.targets())})
         else:
-            _greet(app, url, ui, settings)
+            threading.Thread(target=_greet, args=(app, url, ui, settings), daemon=True).start()
         if browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
@@ -95,6 +97,9 @@ def _greet(app: App, url: str, ui: UI, settings: Settings) -> None:
         err.print("  [yellow]the web UI is not built:[/] make ui")
     if settings.host not in ("127.0.0.1", "localhost", "::1"):
         err.print("  [yellow]everyone who can reach this address can use it: there is no login yet[/]")
+    if any(isinstance(target, Agent) and target.model is None for target in app.targets().values()):
+        model, reason = at_hand()
+        err.print(f"  model    {model.name} ({reason})", markup=False)
 
 
 def _has_screen() -> bool:

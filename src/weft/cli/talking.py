@@ -1,25 +1,77 @@
-"""One turn with a target from the terminal: shown as it happens, its questions put to the person who sits there."""
+"""Turns with a target from the terminal: shown as they happen, their questions put to the person who sits there.
+
+People type between turns, in the main thread, while no event loop runs: so Ctrl+C is heard at once.
+"""
 
 import asyncio
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+from rich.panel import Panel
+from rich.text import Text
 
 from weft.app import App
 from weft.cli.console import Transcript, clean, out
-from weft.events import Envelope, Question, RunFailed, RunPaused
-from weft.storage.base import RunRecord, Scope
+from weft.events import Envelope, RunFailed
+from weft.storage.base import Page, QuestionRow, RunRecord, Scope
 
+T = TypeVar("T")
 _log = logging.getLogger("weft.cli")
 
 
-async def turn(app: App, target: str, input: Any, *, thread: str | None, show: Transcript | None) -> RunRecord:
-    """Run the target here, until it rests and no question is left that somebody here could answer.
+class Talk:
+    """An open app, and somebody who talks with its targets. Without ``show`` nothing is shown or asked."""
 
-    A run that fails is a result here: its record says why.
-    """
+    def __init__(self, app: App, show: Transcript | None) -> None:
+        self.app = app
+        self._show = show
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        try:
+            self.do(self.app.open())
+        except BaseException:
+            self._runner.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            self.do(self.app.close())
+        finally:
+            self._runner.close()
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """What ``work`` gives. Raises: KeyboardInterrupt, once it has ended."""
+        return self._runner.run(work)
+
+    def turn(self, target: str, input: Any, thread: str | None) -> RunRecord:
+        """Run the target here, until it rests and nothing is asked that somebody here could answer.
+
+        A run that fails is a result here: its record says why.
+
+        Raises:
+            WeftError: it could not begin.
+        """
+        record = self.do(_first(self.app, target, input, thread, self._show))
+        while record.status == "paused" and self._show is not None and sys.stdin.isatty():
+            answers = {row.id: _ask(row) for row in self.do(questions(self.app, record.id))}
+            record = self.do(go_on(self.app, record, answers, self._show))
+        return record
+
+
+async def questions(app: App, run_id: str) -> list[QuestionRow]:
+    """What a run asks."""
+    return list(await app.store.questions.open(Scope(app.workspace), Page(100, newest=False), run_id=run_id))
+
+
+async def _first(app: App, target: str, input: Any, thread: str | None, show: Transcript | None) -> RunRecord:
     last: Envelope | None = None
     try:
         async for envelope in app.stream(target, input, thread=thread):
@@ -31,34 +83,31 @@ async def turn(app: App, target: str, input: Any, *, thread: str | None, show: T
             raise
         _log.debug("the run failed", exc_info=True)
     assert last is not None
-    scope = Scope(app.workspace)
-    record = await app.store.runs.get(scope, last.run_id)
-    while record.status == "paused" and show is not None and sys.stdin.isatty():
-        record = await go_on(app, scope, record, ask(_questions(last)), show)
-        last = (await app.events(scope, record.id, after=record.seq - 1))[-1]
-    return record
+    return await app.store.runs.get(Scope(app.workspace), last.run_id)
 
 
-async def go_on(
-    app: App, scope: Scope, record: RunRecord, answers: Mapping[str, Any], show: Transcript | None
-) -> RunRecord:
+async def go_on(app: App, record: RunRecord, answers: Mapping[str, Any], show: Transcript | None) -> RunRecord:
     """Answer what the run asks, and drive it here until it rests again."""
     going = asyncio.create_task(app.resume(record.id, answers))
+    seen = record.seq
     try:
-        seen = record.seq
         while not going.done():
-            seen = await _watch(app, scope, record.id, seen, show)
+            seen = await _watch(app, record.id, seen, show)
             await asyncio.sleep(0.01)  # until the answers are on record, the run still rests
-        await going
-        await _watch(app, scope, record.id, seen, show)
+        seen = await _watch(app, record.id, seen, show)
     finally:
         going.cancel()
-    return await app.store.runs.get(scope, record.id)
+        await asyncio.gather(going, return_exceptions=True)
+    if (error := going.exception()) is not None:
+        if seen == record.seq:
+            raise error
+        _log.debug("the run failed", exc_info=error)
+    return await app.store.runs.get(Scope(app.workspace), record.id)
 
 
-async def _watch(app: App, scope: Scope, run_id: str, seen: int, show: Transcript | None) -> int:
+async def _watch(app: App, run_id: str, seen: int, show: Transcript | None) -> int:
     """Show what comes after event number ``seen``, until the run rests; the number of the last one."""
-    async for item in app.watch(scope, run_id, after=seen):
+    async for item in app.watch(Scope(app.workspace), run_id, after=seen):
         if isinstance(item, Envelope):
             seen = item.seq
             if show is not None:
@@ -66,17 +115,14 @@ async def _watch(app: App, scope: Scope, run_id: str, seen: int, show: Transcrip
     return seen
 
 
-def _questions(last: Envelope) -> Sequence[Question]:
-    return last.event.questions if isinstance(last.event, RunPaused) else ()
-
-
-def ask(questions: Sequence[Question]) -> dict[str, Any]:
-    """Put the questions to the person at the terminal; their answers by id."""
-    answers: dict[str, Any] = {}
-    for question in questions:
-        out.print(clean(json.dumps(question.payload, ensure_ascii=False, indent=1)), markup=False)
-        answers[question.id] = answer_of(input("Answer (yes, no, or JSON): "))
-    return answers
+def _ask(question: QuestionRow) -> Any:
+    """What the person at the terminal answers."""
+    payload: Any = msgspec.json.decode(question.payload)
+    tool = payload.get("tool") if isinstance(payload, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    told = json.dumps(payload["arguments"] if tool else payload, ensure_ascii=False, indent=1)
+    title = f"{tool} asks for approval" if tool else "a question"
+    out.print(Panel(Text(clean(told)), title=Text(title), title_align="left", border_style="yellow", expand=False))
+    return answer_of(input("Allow it? [yes/no] " if tool else "Answer: "))
 
 
 def answer_of(words: str) -> Any:

@@ -57,6 +57,8 @@ class Journal:
             usage=NO_USAGE if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
         )
         self.store = store
+        self.silent = store is None and hub is None
+        """Nobody would ever see an event."""
         self.seq = record.seq
         self.head_seq = 0
         self.first_message = record.first_message
@@ -69,11 +71,6 @@ class Journal:
         self._sealed: list[Envelope] = []
         """What is in the commit that is held."""
         self._encoded_paths: dict[tuple[str, ...], str] = {}
-
-    @property
-    def silent(self) -> bool:
-        """Nobody would ever see an event."""
-        return self.store is None and (self._hub is None or not self._hub.heard(self.info.id))
 
     def follow(self, head_seq: int) -> None:
         """The thread has this many messages already."""

@@ -17,7 +17,7 @@ from weft.server.errors import problem
 BUILT = Path(__file__).parent.parent / "ui" / "dist"
 """Where the UI's build puts it."""
 
-PAGES = re.compile(r"/|/(chat|threads|runs|agents|settings)(/[^/]+)?/?")
+PAGES = re.compile(r"/|/threads/?|/(chat|runs)(/[^/]+)?/?")
 """Paths that are pages of the UI; its own router tells them apart."""
 
 _POLICY = (

@@ -31,6 +31,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     user_id: str
     status: Status
     input: Raw
+    """As it was sent; ``null`` in lists, and where it is not on record."""
     output: Raw | None
     error: str | None
     """``code: message`` of what ended it badly."""
@@ -193,6 +194,13 @@ def run_view(record: RunRecord, questions: list[QuestionView]) -> RunView:
         created_at=record.created_at,
         updated_at=record.updated_at,
     )
+
+
+def as_input(message: Message) -> bytes:
+    """What a client would send to say this message: its words, or its parts."""
+    if len(message.parts) == 1 and isinstance(message.parts[0], Text):
+        return msgspec.json.encode(message.parts[0].text)
+    return msgspec.json.encode(message.parts)
 
 
 def question_view(row: QuestionRow) -> QuestionView:

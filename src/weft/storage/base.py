@@ -200,7 +200,9 @@ class Commit(Struct, kw_only=True):
     """Everything that one move of a run leaves behind: written in one transaction, or not at all.
 
     Idempotent: the same commit again changes nothing. A commit resets ``attempts`` where it holds a
-    checkpoint, and always brings ``runs.seq``, ``threads.head_seq`` and both ``updated_at`` up to date.
+    checkpoint, and always brings ``runs.seq`` and ``threads.head_seq`` up to date, and both ``updated_at`` where
+    it changes the run (the thread's also with every message, and within a second of any other commit).
+    Whoever commits after a commit that failed is refused too: a run has no gap.
     """
 
     run_id: str
@@ -336,7 +338,9 @@ class Workers(Protocol):
 class Questions(Protocol):
     """What runs ask people."""
 
-    async def open(self, scope: Scope, page: Page, *, run_id: str | None = None) -> Sequence[QuestionRow]: ...
+    async def open(self, scope: Scope, page: Page, *, run_id: str | None = None) -> Sequence[QuestionRow]:
+        """By ``created_at``; the cursor is ``created_at:run_id:id`` of the last row (the time as ``repr``)."""
+        ...
 
     async def answer(self, scope: Scope, run_id: str, question_id: str, answer: bytes) -> bool:
         """Record an answer. True where the question was open; the same answer again is not an error.
@@ -358,7 +362,7 @@ class Threads(Protocol):
         ...
 
     async def list(self, scope: Scope, page: Page) -> Sequence[ThreadRecord]:
-        """By ``updated_at``; the cursor is ``updated_at:id`` of the last row."""
+        """By ``updated_at``; the cursor is ``updated_at:id`` of the last row (the time as ``repr``)."""
         ...
 
     async def rename(self, scope: Scope, thread_id: str, title: str) -> None: ...
@@ -440,6 +444,7 @@ class Store(Protocol):
         Raises:
             Fenced: another process owns the run; nothing was written.
             StoreFull, StoreLocked: nothing was written; the store works again once the cause is gone.
+            Conflict: an earlier commit of the run was not written, so this one would leave a gap.
         """
         ...
 

@@ -29,11 +29,11 @@ class Query:
 
     >>> from sqlalchemy import bindparam, select
     >>> from weft.storage.tables import runs
-    >>> query = Query(select(runs.c.n).where(runs.c.id == bindparam("id"), runs.c.seq > 0))
+    >>> query = Query(select(runs.c.n).where(runs.c.id == bindparam("id"), runs.c.epoch > 0))
     >>> query.sql("sqlite").split("WHERE")[1], query.arguments("sqlite", {"id": "run_1"})
-    (' runs.id = ? AND runs.seq > ?', ('run_1', 0))
+    (' runs.id = ? AND runs.epoch > ?', ('run_1', 0))
     >>> query.sql("postgresql").split("WHERE")[1]
-    ' runs.id = $1::VARCHAR AND runs.seq > $2::BIGINT'
+    ' runs.id = $1::VARCHAR AND runs.epoch > $2::BIGINT'
     """
 
     __slots__ = ("_compiled", "statement")

@@ -48,14 +48,14 @@ def _channel(hint: Any) -> Channel:
     return LastValue(of)
 
 
-def view_of(state: Any) -> Callable[[Mapping[str, Any]], Any]:
-    """How a node sees the values: a dict for a ``TypedDict``, else an instance of the class.
+def view_of(state: Any) -> Callable[[Mapping[str, Any]], Any] | None:
+    """How a node sees the values: ``None`` for a ``TypedDict`` (as they are, read-only), else as an instance.
 
     Raises:
         GraphError: when called, where a field has neither a value nor a default.
     """
     if is_typeddict(state):
-        return dict
+        return None
     defaults = _defaults(state)
 
     def view(values: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeAlias, cast
 import msgspec
 from msgspec import Struct
 
-from weft.engine.channels import UNSET, Barrier, Channel
+from weft.engine.channels import UNSET, Barrier, Channel, LastValue
 from weft.engine.context import Context
 from weft.engine.graph import NOTHING, Graph, Node, NodeFn, Schedule, Send, State, Update
 from weft.engine.policy import DEFAULT, Policy, Retry
@@ -161,14 +161,22 @@ class StateGraph:
             update = await run(state, payload, ctx)
             writes = {**update.writes, **dict.fromkeys(joins, name)} if joins else update.writes
             goto, sends = list(update.goto), list(update.sends)
+            after = self._seen(_after(self._channels, state, update.writes))
             for route, to in routes:
-                after = _after(self._channels, state, update.writes)
-                more, sent = _targets(await _called(route, self._view(after)), to)
+                where = route(after)
+                if type(where) is str and to is None:
+                    if where != END:
+                        goto.append(where)
+                    continue
+                more, sent = _targets(await where if inspect.isawaitable(where) else where, to)
                 goto.extend(more)
                 sends.extend(sent)
             return Update(writes, sends, goto)
 
         return follow
+
+    def _seen(self, values: State) -> Any:
+        return values if self._view is None else self._view(values)
 
     def _enter(self, input: Any) -> Update:
         writes = as_writes(input, self._channels, "the input")
@@ -180,7 +188,7 @@ class StateGraph:
         goto = [end for end in self._edges[START] if end != END]
         sends: list[Send] = []
         for route, to in self._routes.get(START, []):
-            more, sent = _targets(route(self._view(_after(self._channels, NOTHING, writes))), to)
+            more, sent = _targets(route(self._seen(_after(self._channels, NOTHING, writes))), to)
             goto.extend(more)
             sends.extend(sent)
         return Update(writes, sends, goto)
@@ -192,11 +200,13 @@ class StateGraph:
         waits = inspect.iscoroutinefunction(function)
 
         async def run(state: State, payload: Any, ctx: Context[Any]) -> Update:
-            seen = view(state) if payload is None else payload
+            seen = payload if payload is not None else view(state) if view is not None else state
             given = function(seen, ctx) if with_context else function(seen)
-            if waits or inspect.isawaitable(given):
+            if waits:
                 given = await given
-            return _update(given, known, name)
+            if isinstance(given, dict):
+                return Update(cast("dict[str, Any]", given))
+            return await _update(given, known, name)
 
         return run
 
@@ -214,7 +224,9 @@ class Workflow(Runnable[Any, Out], Generic[Out]):
         return self._graph
 
 
-def _update(given: Any, known: Mapping[str, Channel], name: str) -> Update:
+async def _update(given: Any, known: Mapping[str, Channel], name: str) -> Update:
+    if inspect.isawaitable(given):
+        given = await given
     if given is None:
         return Update()
     if isinstance(given, Update):
@@ -242,19 +254,17 @@ def _targets(given: Any, to: Mapping[str, str] | None) -> tuple[list[str], list[
     return goto, sends
 
 
-async def _called(route: Route, state: Any) -> Any:
-    given = route(state)
-    return await given if inspect.isawaitable(given) else given
-
-
 def _after(channels: Mapping[str, Channel], state: State, writes: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state as a node's own writes will make it: what its conditional edges decide on."""
     if not writes:
         return state
     values = dict(state)
     for key, value in writes.items():
-        if key in channels:
-            values[key] = channels[key].merge(values.get(key, UNSET), [value])
+        channel = channels.get(key)
+        if type(channel) is LastValue:
+            values[key] = value
+        elif channel is not None:
+            values[key] = channel.merge(values.get(key, UNSET), [value])
     return values
 
 

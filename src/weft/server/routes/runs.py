@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from msgspec.structs import replace
 
 from weft.app import App
 from weft.errors import UsageError
@@ -24,7 +25,7 @@ from weft.server.schemas import (
     Wait,
 )
 from weft.server.sse import EventStream
-from weft.server.views import Events, QuestionView, Runs, RunView, question_view, refer, reply, run_view
+from weft.server.views import Events, QuestionView, Runs, RunView, as_input, question_view, refer, reply, run_view
 from weft.storage.base import ENDED, RESTING, Page, RunRecord, Scope, Status
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -38,7 +39,16 @@ async def _questions(app: App, scope: Scope, record: RunRecord) -> list[Question
 
 
 async def _view(app: App, scope: Scope, record: RunRecord) -> RunView:
-    return run_view(record, await _questions(app, scope, record))
+    return run_view(await _with_input(app, scope, record), await _questions(app, scope, record))
+
+
+async def _with_input(app: App, scope: Scope, record: RunRecord) -> RunRecord:
+    """The run with its input, which is a message of its thread once the run has begun."""
+    first = record.first_message
+    if first == 0:
+        return record
+    said = await app.messages(scope, record.thread_id, after=first - 1, before=first + 1, limit=1)
+    return replace(record, input=as_input(said[0][1])) if said else record
 
 
 @router.post(
