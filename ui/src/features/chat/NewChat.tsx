@@ -43,10 +43,19 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
     }
   };
   if (agents.isPending) return <Loading />;
-  if (agents.error) return <Failure title={t.errors.load(t.home.agents)} error={agents.error} onRetry={() => void agents.refetch()} />;
+  if (agents.error)
+    return <Failure title={t.errors.load(t.home.agents)} error={agents.error} onRetry={() => void agents.refetch()} />;
   if (list.length === 0) return <NoAgents />;
   return (
-    <Composer draft="new" agent={agent?.name ?? null} busy={busy} stopping={false} autoFocus={autoFocus ?? false} onSend={send} onStop={() => undefined}>
+    <Composer
+      draft="new"
+      agent={agent?.name ?? null}
+      busy={busy}
+      stopping={false}
+      autoFocus={autoFocus ?? false}
+      onSend={send}
+      onStop={() => undefined}
+    >
       <AgentPicker agents={list} value={agent?.name ?? null} onChange={chooseAgent} />
       {agent?.demo && <DemoBadge />}
     </Composer>
@@ -62,7 +71,9 @@ async function giveTitle(threadId: string, text: string): Promise<void> {
 function NoAgents() {
   return (
     <Empty icon={<Boxes size={24} />} title={t.home.noAgents} detail={t.home.noAgentsDetail}>
-      <pre className="rounded-lg border border-line bg-sunken px-4 py-3 text-left font-mono text-xs leading-relaxed">{'from weft import Agent, App\n\napp = App(agents=[Agent("helper", instructions="Be brief.")])'}</pre>
+      <pre className="rounded-lg border border-line bg-sunken px-4 py-3 text-left font-mono text-xs leading-relaxed">
+        {'from weft import Agent, App\n\napp = App(agents=[Agent("helper", instructions="Be brief.")])'}
+      </pre>
     </Empty>
   );
 }
@@ -104,8 +115,13 @@ function About({ agent }: { agent: Agent }) {
         <ul aria-label={t.agent.toolsTitle} className="mt-3 flex flex-wrap gap-1.5">
           {agent.tools.map((tool) => (
             <li key={tool.name}>
-              <Hint text={`${tool.description || tool.name} · ${t.agent.effect[tool.effect] ?? tool.effect}${tool.approval ? ` · ${t.agent.approval}` : ""}`}>
-                <button type="button" className="flex items-center gap-1.5 rounded-full border border-line bg-surface px-2.5 py-0.5 font-mono text-xs text-ink-2">
+              <Hint
+                text={`${tool.description || tool.name} · ${t.agent.effect[tool.effect] ?? tool.effect}${tool.approval ? ` · ${t.agent.approval}` : ""}`}
+              >
+                <button
+                  type="button"
+                  className="flex items-center gap-1.5 rounded-full border border-line bg-surface px-2.5 py-0.5 font-mono text-xs text-ink-2"
+                >
                   {tool.name}
                   {tool.approval && <ShieldQuestion aria-hidden size={12} className="text-warn" />}
                 </button>

@@ -35,7 +35,10 @@ export function useConversation(threadId: string): Conversation {
   const [sending, setSending] = useState(false);
   const [stopping, setStopping] = useState(false);
   const run = newest(started, runs.data);
-  const live = useRun(run?.id ?? null, run);
+  // A run that was over when we came has nothing to tell that its messages do not; one that we watch is watched to its end.
+  const watched = useRef<string | null>(null);
+  if (run && run.status !== "finished") watched.current = run.id;
+  const live = useRun(run && watched.current === run.id ? run.id : null, run);
   const status = live ? statusOf(live) : (run?.status ?? null);
   const busy = sending || (status !== null && !isEnded(status));
 
@@ -69,10 +72,13 @@ export function useConversation(threadId: string): Conversation {
   const stop = useCallback(() => {
     if (!runId) return;
     setStopping(true);
-    api.cancelRun(runId).then(poke).catch((error: unknown) => {
-      setStopping(false);
-      toastError(error);
-    });
+    api
+      .cancelRun(runId)
+      .then(poke)
+      .catch((error: unknown) => {
+        setStopping(false);
+        toastError(error);
+      });
   }, [runId, poke]);
 
   const answer = useCallback(

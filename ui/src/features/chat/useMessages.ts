@@ -20,7 +20,11 @@ export interface Messages {
 }
 
 export function useMessages(threadId: string): Messages {
-  const [state, setState] = useState<{ loaded: Loaded; ready: boolean; error: ApiError | null }>({ loaded: nothing, ready: false, error: null });
+  const [state, setState] = useState<{ loaded: Loaded; ready: boolean; error: ApiError | null }>({
+    loaded: nothing,
+    ready: false,
+    error: null,
+  });
   const latest = useRef(state);
   latest.current = state;
   const asked = useRef(new Map<number, Promise<void>>());
