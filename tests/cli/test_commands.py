@@ -329,9 +329,10 @@ def test_a_command_is_completed(tmp_path: Path) -> None:
 
 
 class Served:
-    """``weft``, ``weft serve`` or ``weft dev`` in the background."""
+    """``weft``, ``weft serve`` or ``weft dev`` in the background, until it gets ``end``."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT) -> None:
+        self._end = end
         self.process = subprocess.Popen(
             [sys.executable, "-m", "weft", *arguments],
             cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -345,7 +346,7 @@ class Served:
         raise AssertionError("it ended without saying where it is")
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(self._end)
         try:
             self.process.communicate(timeout=20)
         finally:
@@ -371,7 +372,7 @@ def test_a_taken_port_is_refused_where_it_was_named_and_avoided_where_not(desk: 
 
 
 def test_dev_starts_again_when_a_file_changes(desk: Path) -> None:
-    served = Served(desk, "dev", "desk.py", "--port", "0", "--no-browser")
+    served = Served(desk, "dev", "desk.py", "--port", "0", "--no-browser", end=signal.SIGTERM)
     with served as url:
         assert len(httpx.get(f"{url}api/v1/agents").json()["items"]) == 5
         (desk / "desk.py").write_text(DESK + '\nextra = Agent("extra", model="demo")\n')
@@ -380,6 +381,9 @@ def test_dev_starts_again_when_a_file_changes(desk: Path) -> None:
         time.sleep(0.7)
         (desk / "desk.py").write_text(DESK)
         _until(lambda: len(httpx.get(f"{url}api/v1/agents", timeout=10).json()["items"]) == 5)
+    assert served.process.returncode == 143
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{url}api/v1/health", timeout=5)
 
 
 def _until(true: Any) -> None:
