@@ -63,7 +63,7 @@ class Runner:
         """
         self._find(target)
         record = self._record(target, input, scope, thread, idempotency_key)
-        return await self.store.runs.create(record, self.worker.dispatcher.enqueue)
+        return await self.store.runs.create(record, self.worker.dispatcher.enqueue, title=_title(input))
 
     async def run(
         self, target: Target, input: Any, scope: Scope, *, thread: str | None = None, deps: Any = None
@@ -84,7 +84,7 @@ class Runner:
         await self.worker.heart.beat()
         record = self._record(target.name, input, scope, thread, None)
         async with withdrawn_if_left(self.store, record):
-            return await self.store.runs.create(record, None, worker=self.worker.id)
+            return await self.store.runs.create(record, None, worker=self.worker.id, title=_title(input))
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
         """Take a queued run as soon as its thread is free, and drive it here and now until it rests.
@@ -189,3 +189,9 @@ class Runner:
 
 async def _no_job(tx: Any, job: Job) -> None:
     """The caller advances the run itself."""
+
+
+def _title(input: Any) -> str:
+    """A thread is called by its first words, until somebody gives it a name."""
+    words = " ".join(input.split()) if isinstance(input, str) else ""
+    return words if len(words) <= 80 else f"{words[:79]}…"

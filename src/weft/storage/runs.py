@@ -25,7 +25,9 @@ class SqlRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None) -> RunRecord:
+    async def create(
+        self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None, title: str = ""
+    ) -> RunRecord:
         def jobs(made: tuple[RunRecord, bool]) -> Sequence[Job]:
             run, new = made
             if not new or enqueue is None:
@@ -36,7 +38,9 @@ class SqlRuns:
 
         while True:
             try:
-                steps = partial(_create, record) if worker is None else partial(_create_for, worker, record)
+                steps = (
+                    partial(_create, record, title) if worker is None else partial(_create_for, worker, record, title)
+                )
                 return (await self._database.queue(steps, jobs, enqueue or _nobody))[0]
             except _Raced:
                 continue
@@ -170,7 +174,7 @@ class _Raced(StoreError):
     """The same run was made by somebody else at this very moment: look again."""
 
 
-def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+def _create(record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
     """The run, and whether it is new."""
     n, owner = yield from owner_of(record.workspace, record.user_id)
     digest = None if record.idempotency_key is None else _digest(record)
@@ -181,7 +185,7 @@ def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
         if rows:
             return _run(rows[0][1:]), False
     at = record.created_at or time.time()
-    thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "at": at}
+    thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "title": title, "at": at}
     rows = yield USE_THREAD, thread
     if not rows:
         raise NotFound(f"no thread {record.thread_id!r}")
@@ -208,9 +212,9 @@ def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
     return found, False
 
 
-def _create_for(worker: str, record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+def _create_for(worker: str, record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
     """The run, acquired at once if its thread is free."""
-    run, new = yield from _create(record)
+    run, new = yield from _create(record, title)
     if new and run.status == "queued":
         values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
         if rows := (yield q.ACQUIRE, values):
