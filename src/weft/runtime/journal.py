@@ -64,8 +64,10 @@ class Journal:
         self.first_message = record.first_message
         self.messages: list[Said] = []
         """What was said in the thread's own conversation in this run, by this process."""
-        self._fence = record.fence
-        self._hub = hub
+        self.fence = record.fence
+        self.hub = hub
+        self.failure: Exception | None = None
+        """Why a commit was lost, the first time: those after it are refused, as they would leave a gap."""
         self._pending: list[tuple[float, tuple[str, ...], Event]] = []
         self._held: Commit | None = None
         self._sealed: list[Envelope] = []
@@ -81,7 +83,7 @@ class Journal:
         if type(event) is events.ModelFinished:
             self.info.usage = self.info.usage + event.usage
         if type(event) in PASSING:
-            hub = self._hub
+            hub = self.hub
             if hub is not None and hub.heard(self.info.id):
                 hub.publish(
                     Envelope(run_id=self.info.id, seq=self.seq, at=time.time(), path=path, event=event)
@@ -152,7 +154,7 @@ class Journal:
         info = self.info
         return Commit(
             run_id=info.id,
-            fence=self._fence,
+            fence=self.fence,
             thread_id=info.thread_id,
             workspace=info.workspace,
             user_id=info.user_id,
@@ -161,8 +163,12 @@ class Journal:
         )
 
     def _stored(self, future: "Future[None]", envelopes: list[Envelope]) -> None:
-        if not future.cancelled() and future.exception() is None:
+        if future.cancelled():
+            return
+        if (failure := future.exception()) is None:
             self._publish(envelopes)
+        elif self.failure is None and isinstance(failure, Exception):
+            self.failure = failure
 
     def _number(self, said: Sequence[Said], conversation: str, now: float) -> list[MessageRow]:
         """Give messages their place in the thread."""
@@ -185,9 +191,9 @@ class Journal:
         return envelopes
 
     def _publish(self, envelopes: list[Envelope]) -> None:
-        if self._hub is not None:
+        if self.hub is not None:
             for envelope in envelopes:
-                self._hub.publish(envelope)
+                self.hub.publish(envelope)
 
     def _row(self, envelope: Envelope) -> EventRow:
         path = self._encoded_paths.get(envelope.path)

@@ -9,9 +9,9 @@ from weft.engine.context import Target
 from weft.errors import Conflict
 from weft.events import RESTING as LAST
 from weft.events import Envelope
-from weft.ids import new_id, same_id
 from weft.runtime import codec
 from weft.runtime.alive import TTL
+from weft.runtime.beginning import new_run
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
@@ -62,7 +62,7 @@ class Runner:
             Conflict: the idempotency key was used for something else.
         """
         self._find(target)
-        record = self._record(target, input, scope, thread, idempotency_key)
+        record = new_run(target, input, scope, thread, idempotency_key)
         return await self.store.runs.create(record, self.worker.dispatcher.enqueue, title=_title(input))
 
     async def run(
@@ -82,8 +82,8 @@ class Runner:
             NotFound: the thread is not yours.
         """
         await self.worker.heart.beat()
-        record = self._record(target.name, input, scope, thread, None)
-        async with withdrawn_if_left(self.store, record):
+        record = new_run(target.name, input, scope, thread)
+        async with withdrawn_if_left(self.store, self.worker.driver.owed, record):
             return await self.store.runs.create(record, None, worker=self.worker.id, title=_title(input))
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
@@ -92,10 +92,9 @@ class Runner:
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        async with withdrawn_if_left(self.store, record):
-            taken = await self.worker.take(record)
-        input = json.loads(taken.input) if input is None else input
-        return await self.worker.driver.drive(target, taken, input, deps)
+        async with self.worker.taking(record) as taken:
+            input = json.loads(taken.input) if input is None else input
+            return await self.worker.driver.drive(target, taken, input, deps)
 
     async def stream(
         self, target: Target, record: RunRecord, input: Any, *, deps: Any = None
@@ -173,18 +172,6 @@ class Runner:
         Where live events begin, a ``Sync`` comes first, then what is going on right now.
         """
         return Watch(self.store, self.hub, scope, run_id, after, self.worker.driver.driven.__contains__).follow()
-
-    def _record(self, target: str, input: Any, scope: Scope, thread: str | None, key: str | None) -> RunRecord:
-        user = scope.user or "local"
-        return RunRecord(
-            id=new_id("run"),
-            thread_id=thread or (new_id("thread") if key is None else same_id("thread", scope.workspace, user, key)),
-            target=target,
-            workspace=scope.workspace,
-            user_id=user,
-            input=codec.encode(input, "input"),
-            idempotency_key=key,
-        )
 
 
 async def _no_job(tx: Any, job: Job) -> None:

@@ -16,7 +16,13 @@ class Watch:
     """One reader of one run."""
 
     def __init__(
-        self, store: Store, hub: Hub, scope: Scope, run_id: str, after: int, driven: Callable[[str], bool]
+        self,
+        store: Store,
+        hub: Hub,
+        scope: Scope,
+        run_id: str,
+        after: int,
+        driven: Callable[[str], bool],
     ) -> None:
         self._store, self._hub, self._scope, self._run_id = store, hub, scope, run_id
         self._after = after

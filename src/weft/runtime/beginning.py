@@ -1,0 +1,53 @@
+"""What a run is before it begins: its record, and its place among the runs of its thread that wait in this process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from weakref import WeakValueDictionary
+
+from weft.ids import new_id, same_id
+from weft.runtime import codec
+from weft.storage.base import RunRecord, Scope
+
+
+def new_run(target: str, input: Any, scope: Scope, thread: str | None, key: str | None = None) -> RunRecord:
+    """A run that is not on record yet.
+
+    Raises:
+        StateError: the input cannot be stored.
+    """
+    user = scope.user or "local"
+    return RunRecord(
+        id=new_id("run"),
+        thread_id=thread or (new_id("thread") if key is None else same_id("thread", scope.workspace, user, key)),
+        target=target,
+        workspace=scope.workspace,
+        user_id=user,
+        input=codec.encode(input, "input"),
+        idempotency_key=key,
+    )
+
+
+class Lines:
+    """Runs that their callers wait for stand in line by thread: only the first asks the store again and again."""
+
+    def __init__(self) -> None:
+        self._heads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._waiting: set[str] = set()
+
+    def __contains__(self, run_id: str) -> bool:
+        """Whether somebody here waits for this run to begin."""
+        return run_id in self._waiting
+
+    @asynccontextmanager
+    async def head(self, record: RunRecord) -> AsyncGenerator[None]:
+        """Be the first of the line. Those behind wait until this block ends."""
+        head = self._heads.setdefault(record.thread_id, asyncio.Lock())
+        self._waiting.add(record.id)
+        try:
+            async with head:
+                self._waiting.discard(record.id)
+                yield
+        finally:
+            self._waiting.discard(record.id)

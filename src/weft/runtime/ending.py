@@ -1,0 +1,97 @@
+"""How a run comes to rest on record: with its last commit or, where the store cannot take it, as soon as it can."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from weft import events
+from weft.engine.context import Asked
+from weft.engine.scheduler import Paused
+from weft.errors import Conflict, Fenced, NotFound, StoreError
+from weft.events import Event
+from weft.runtime import codec
+from weft.runtime.journal import Journal
+from weft.runtime.result import Result, questions_of, result_of
+from weft.storage.base import QuestionRow, RunChange, Scope
+
+Words: TypeAlias = Callable[[], Awaitable[Any]]
+
+
+class Owed:
+    """What the store must be told of runs and could not be. Nobody else would: this process lives, and they are its.
+
+    Words are said until they are heard. They must do nothing where the run is not ours any more.
+    """
+
+    def __init__(self) -> None:
+        self._words: dict[str, Words] = {}
+
+    async def say(self, run_id: str, words: Words) -> None:
+        """Now, or else at a later ``settle``."""
+        try:
+            await words()
+        except (NotFound, Conflict, Fenced):
+            return
+        except StoreError:
+            self._words[run_id] = words
+        except BaseException:
+            self._words[run_id] = words
+            raise
+
+    async def settle(self) -> None:
+        """Say what is owed, as far as the store can hear it now."""
+        for run_id in tuple(self._words):
+            if (words := self._words.pop(run_id, None)) is not None:
+                await self.say(run_id, words)
+
+
+def last_words(journal: Journal, event: Event, change: RunChange) -> Words:
+    """How a run ended badly: told in line with what it did before or, where that was lost, by itself."""
+    in_line = True
+
+    async def say() -> None:
+        nonlocal in_line
+        if in_line:
+            in_line = False
+            try:
+                return await _commit(journal, event, change)
+            except Fenced:
+                raise
+            except StoreError:
+                pass  # perhaps only of what was lost before
+        assert journal.store is not None
+        record = await journal.store.runs.get(Scope(journal.info.workspace), journal.info.id)
+        if record.status == "running" and record.fence == journal.fence:
+            await _commit(Journal(record, journal.store, journal.hub), event, change)
+
+    return say
+
+
+async def finished(journal: Journal, output: Any) -> Result[Any]:
+    """Raises: StoreError."""
+    usage = journal.info.usage
+    change = RunChange(status="finished", output=codec.encode(output, "output"), usage=events.encode(usage))
+    await _commit(journal, events.RunFinished(output, usage), change)
+    return result_of(journal, "finished", output=output)
+
+
+async def paused(journal: Journal, paused: Paused) -> Result[Any]:
+    """Raises: StoreError."""
+    questions = questions_of(paused)
+    rows = [_question(asked) for asked in paused.questions]
+    change = RunChange(status="paused", usage=events.encode(journal.info.usage))
+    await _commit(journal, events.RunPaused(questions), change, rows)
+    return result_of(journal, "paused", questions=questions)
+
+
+async def _commit(
+    journal: Journal, event: Event, change: RunChange, questions: list[QuestionRow] | None = None
+) -> None:
+    stored = journal.commit(happened=(event,), questions=questions or (), run=change)
+    if stored is not None:
+        await stored
+
+
+def _question(asked: Asked) -> QuestionRow:
+    schema = None if asked.schema is None else codec.encode(asked.schema, "schema of a question")
+    payload = codec.encode(asked.payload, "question")
+    return QuestionRow(id=asked.id, path="/".join(asked.path), payload=payload, schema=schema)
