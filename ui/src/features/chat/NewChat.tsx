@@ -10,7 +10,6 @@ import { t } from "~/strings";
 import { DemoBadge } from "~/ui/Badge";
 import { Hint } from "~/ui/Button";
 import { chooseAgent, usePrefs } from "~/ui/prefs";
-import { oneLine } from "~/ui/format";
 import { Empty, Failure, Loading } from "~/ui/States";
 import { toastError } from "~/ui/Toasts";
 import { AgentPicker, Avatar } from "./AgentPicker";
@@ -32,7 +31,7 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
     try {
       const run = await api.startRun({ target: agent.name, input: text }, randomKey());
       client.setQueryData(threadRunsQuery(run.thread_id).queryKey, [run]);
-      void giveTitle(run.thread_id, text).finally(() => client.invalidateQueries({ queryKey: ["threads"] }));
+      void client.invalidateQueries({ queryKey: ["threads"] });
       await navigate({ to: "/chat/$thread", params: { thread: run.thread_id } });
       return true;
     } catch (error) {
@@ -60,12 +59,6 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
       {agent?.demo && <DemoBadge />}
     </Composer>
   );
-}
-
-/** A thread that nobody has named is called by its first words. A title that is not set is no reason to stop. */
-async function giveTitle(threadId: string, text: string): Promise<void> {
-  const thread = await api.thread(threadId).catch(() => null);
-  if (thread?.title === "") await api.renameThread(threadId, oneLine(text, 80)).catch(() => undefined);
 }
 
 function NoAgents() {
