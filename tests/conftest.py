@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.services import Missing, PostgresServer, postgres
-from weft.storage import OpenStore, open_store
+from weft.storage import Store, open_store
 
 pytest_plugins = ["tests.plugins.leaks"]
 
 _number = count(1)
 
-Open = Callable[[], Awaitable[OpenStore]]
+Open = Callable[[], Awaitable[Store]]
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(store_url: str) -> AsyncIterator[OpenStore]:
+async def store(store_url: str) -> AsyncIterator[Store]:
     opened = await open_store(store_url)
     yield opened
     await opened.close()
@@ -66,7 +66,7 @@ async def open_shared(shared_url: str) -> AsyncIterator[Open]:
     """Opens stores on one database; they are closed after the test."""
     async with AsyncExitStack() as stack:
 
-        async def open_one() -> OpenStore:
+        async def open_one() -> Store:
             opened = await open_store(shared_url)
             stack.push_async_callback(opened.close)
             return opened

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,8 @@ class PostgresServer:
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True)
         for pid in [postmaster, *map(int, listed.stdout.split())]:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         while _alive(postmaster):
             time.sleep(0.01)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
@@ -98,10 +96,8 @@ def postgres() -> Iterator[PostgresServer]:
         server.start()
         yield server
     finally:
-        try:
+        with suppress(RuntimeError):  # it never started, or a test killed it
             server.stop("immediate")
-        except RuntimeError:
-            pass  # it never started, or a test killed it
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -15,14 +15,30 @@ module.exports = {
     error("ui-stands-on-api", "", { path: "^src/ui/" }, { path: "^src/(?!ui/|api/|strings/)" }),
     error("features-below-routes", "", { path: "^src/features/" }, { path: "^src/(routes/|main)" }),
     error("strings-import-nothing", "", { path: "^src/strings/" }, { path: "^src/(?!strings/)" }),
-    error("the-reducer-is-pure", "No React, no fetch, no clock.", { path: "^src/run/(view|reduce|spans|rows)" }, { path: "^node_modules" }),
-    error("known-packages-only", "", { path: "^src" }, { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown", "unknown", "undetermined"], pathNot: "^node_modules/(@types|vite)/" }),
+    error(
+      "the-reducer-is-pure",
+      "No React, no fetch, no clock.",
+      { path: "^src/run/(view|reduce|spans|rows)" },
+      { path: "^node_modules" },
+    ),
+    error(
+      "known-packages-only",
+      "",
+      { path: "^src" },
+      {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown", "unknown", "undetermined"],
+        pathNot: "^node_modules/(@types|vite)/",
+      },
+    ),
     error("no-orphans", "Dead code.", { orphan: true, pathNot: ["src/main", "src/boot", "\\.d\\.ts$"] }, {}),
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "require", "node", "default", "types"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default", "types"],
+    },
   },
 };

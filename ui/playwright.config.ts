@@ -17,8 +17,13 @@ export default defineConfig({
     launchOptions: {
       executablePath: process.env.WEFT_CHROMIUM ?? "/usr/bin/chromium",
       args: [
-        "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
       ],
     },
   },

@@ -104,7 +104,7 @@ class App:
         runner, self._runner = self._runner, None
         store, self._store = self._store, None
         if runner is not None and store is not None:
-            await runner.stop()
+            await runner.worker.stop(grace=5.0)
             await runner.close()
             await store.close()
 
@@ -116,12 +116,12 @@ class App:
 
     async def start(self) -> None:
         """Work the queue in this process: drive submitted runs, and those that dead processes left."""
-        await (await self.open()).runner.start()
+        await (await self.open()).runner.worker.start()
 
     async def stop(self, grace: float = 5.0) -> None:
         """Let runs come to rest for ``grace`` seconds, and leave the others to another process."""
         if self._runner is not None:
-            await self._runner.stop(grace)
+            await self._runner.worker.stop(grace)
 
     # For people
 
@@ -161,16 +161,9 @@ class App:
         scope = self._scope(user)
         target = self._target(target)
         record = await self.runner.create(target, input, scope, thread=thread)
-        task = asyncio.create_task(self.runner.drive(target, record, input, deps=self._given(deps)))
-        try:
-            async with aclosing(self.runner.watch(scope, record.id, over=task.done)) as happenings:
-                async for happening in happenings:
-                    if isinstance(happening, Envelope):
-                        yield happening
-            await task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with aclosing(self.runner.stream(target, record, input, deps=self._given(deps))) as envelopes:
+            async for envelope in envelopes:
+                yield envelope
 
     async def resume(
         self, run_id: str, answers: Mapping[str, Any], *, user: str | None = None, deps: Any = None

@@ -277,32 +277,32 @@ def test_the_example_answers_without_a_key(tmp_path: Path, here: Weft) -> None:
     assert "391" in done.stdout, (done.stdout, done.stderr)
 
 
-def test_a_new_project_works(tmp_path: Path) -> None:
-    done = weft(tmp_path, "new", "shop")
+def test_a_new_project_works(tmp_path: Path, here: Weft) -> None:
+    done = here(tmp_path, "new", "shop")
     assert done.returncode == 0, done.stderr
     files = {path.name for path in (tmp_path / "shop").iterdir()}
     assert files == {"agent.py", "test_agent.py", "README.md", ".env.example", ".gitignore"}
     assert not any("{{" in path.read_text() for path in (tmp_path / "shop").iterdir())
-    run = told(weft(tmp_path / "shop", "run", "agent.py", "What is the price of tea?", "--json", "--model", "demo"))
+    run = told(here(tmp_path / "shop", "run", "agent.py", "What is the price of tea?", "--json", "--model", "demo"))
     assert "4.50" in run["output"]
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
         cwd=tmp_path / "shop", env=environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert tests.returncode == 0, tests.stdout
-    again = weft(tmp_path, "new", "shop")
+    again = here(tmp_path, "new", "shop")
     assert again.returncode == 1
     assert "not empty" in again.stderr
 
 
-def test_doctor_says_what_is_missing_and_never_a_key(tmp_path: Path) -> None:
+def test_doctor_says_what_is_missing_and_never_a_key(tmp_path: Path, here: Weft) -> None:
     (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-not-a-real-one\n")
-    findings = {one["name"]: one for one in told(weft(tmp_path, "doctor", "--json"))["findings"]}
+    findings = {one["name"]: one for one in told(here(tmp_path, "doctor", "--json"))["findings"]}
     assert {"Python", "SQLite", "Store", "Model", "Keys", "LiteLLM", "Web UI", "Port"} <= set(findings)
     assert findings["Keys"]["detail"] == "OPENAI_API_KEY"
     assert "OPENAI_API_KEY" in findings["Model"]["detail"]
     assert all(one["mend"] for one in findings.values() if one["state"] == "bad")
-    done = weft(tmp_path, "doctor")
+    done = here(tmp_path, "doctor")
     assert "not-a-real-one" not in done.stdout + done.stderr
     assert done.returncode == 0
 
@@ -329,9 +329,10 @@ def test_a_command_is_completed(tmp_path: Path) -> None:
 
 
 class Served:
-    """``weft``, ``weft serve`` or ``weft dev`` in the background."""
+    """``weft``, ``weft serve`` or ``weft dev`` in the background, until it gets ``end``."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT) -> None:
+        self._end = end
         self.process = subprocess.Popen(
             [sys.executable, "-m", "weft", *arguments],
             cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -345,7 +346,7 @@ class Served:
         raise AssertionError("it ended without saying where it is")
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(self._end)
         try:
             self.process.communicate(timeout=20)
         finally:
@@ -371,15 +372,18 @@ def test_a_taken_port_is_refused_where_it_was_named_and_avoided_where_not(desk: 
 
 
 def test_dev_starts_again_when_a_file_changes(desk: Path) -> None:
-    served = Served(desk, "dev", "desk.py", "--port", "0", "--no-browser")
+    served = Served(desk, "dev", "desk.py", "--port", "0", "--no-browser", end=signal.SIGTERM)
     with served as url:
         assert len(httpx.get(f"{url}api/v1/agents").json()["items"]) == 5
         (desk / "desk.py").write_text(DESK + '\nextra = Agent("extra", model="demo")\n')
         _until(lambda: len(httpx.get(f"{url}api/v1/agents", timeout=10).json()["items"]) == 6)
         (desk / "desk.py").write_text("this is no Python")
-        time.sleep(1)
+        time.sleep(0.7)
         (desk / "desk.py").write_text(DESK)
         _until(lambda: len(httpx.get(f"{url}api/v1/agents", timeout=10).json()["items"]) == 5)
+    assert served.process.returncode == 143
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{url}api/v1/health", timeout=5)
 
 
 def _until(true: Any) -> None:

@@ -24,9 +24,9 @@ from tests.storage.samples import (
     record,
     snapshot_of,
 )
-from weft.errors import Conflict, Fenced, NotFound, UsageError
+from weft.errors import Conflict, Fenced, NotFound, StoreError, UsageError
 from weft.ids import new_id
-from weft.storage import OpenStore, open_store
+from weft.storage import Store, open_store
 from weft.storage.base import (
     Commit,
     ContextRow,
@@ -48,7 +48,7 @@ FOREIGN = (Scope("default", "somebody"), Scope("elsewhere", "local"), Scope("els
 # Creating runs
 
 
-async def test_a_new_run_is_queued_with_its_thread_and_its_job(store: OpenStore) -> None:
+async def test_a_new_run_is_queued_with_its_thread_and_its_job(store: Store) -> None:
     jobs = Jobs()
     made = await store.runs.create(record(input=b'"hello"', priority=3), jobs)
     assert (made.status, made.epoch, made.fence, made.attempts, made.seq, made.input) == (
@@ -67,11 +67,11 @@ async def test_a_new_run_is_queued_with_its_thread_and_its_job(store: OpenStore)
     assert await store.runs.waiting() == jobs.durable
 
 
-async def test_an_empty_input_comes_back_as_null(store: OpenStore) -> None:
+async def test_an_empty_input_comes_back_as_null(store: Store) -> None:
     assert (await store.runs.create(record(), no_job)).input == b"null"
 
 
-async def test_a_run_for_later_sleeps(store: OpenStore) -> None:
+async def test_a_run_for_later_sleeps(store: Store) -> None:
     jobs = Jobs()
     made = await store.runs.create(record(wake_at=time.time() + 60), jobs)
     assert (made.status, jobs.durable[0].not_before) == ("sleeping", made.wake_at)
@@ -83,7 +83,7 @@ async def test_a_run_for_later_sleeps(store: OpenStore) -> None:
     assert (acquired.id, acquired.status, acquired.wake_at) == (due.id, "running", None)
 
 
-async def test_the_same_key_gives_the_same_run(store: OpenStore) -> None:
+async def test_the_same_key_gives_the_same_run(store: Store) -> None:
     jobs, first = Jobs(), record(input=b"1", idempotency_key="key")
     made = await store.runs.create(first, jobs)
     again = record(thread_id=first.thread_id, input=b"1", idempotency_key="key")
@@ -94,7 +94,7 @@ async def test_the_same_key_gives_the_same_run(store: OpenStore) -> None:
 
 
 @pytest.mark.parametrize("other", [{"thread_id": "other"}, {"target": "other"}, {"input": b"2"}])
-async def test_a_key_is_for_one_request(store: OpenStore, other: dict[str, Any]) -> None:
+async def test_a_key_is_for_one_request(store: Store, other: dict[str, Any]) -> None:
     first = record(input=b"1", idempotency_key="key")
     run = await store.runs.create(first, no_job)
     await store.workers.beat("w")
@@ -109,13 +109,13 @@ async def test_a_key_is_for_one_request(store: OpenStore, other: dict[str, Any])
             await store.threads.get(LOCAL, "other")
 
 
-async def test_a_key_belongs_to_its_workspace(store: OpenStore) -> None:
+async def test_a_key_belongs_to_its_workspace(store: Store) -> None:
     one = await store.runs.create(record(idempotency_key="key"), no_job)
     two = await store.runs.create(record(idempotency_key="key", workspace="elsewhere"), no_job)
     assert one.id != two.id
 
 
-async def test_many_at_once_with_one_key_make_one_run(store: OpenStore) -> None:
+async def test_many_at_once_with_one_key_make_one_run(store: Store) -> None:
     jobs, thread = Jobs(), new_id("thread")
     wanted = [record(thread_id=thread, idempotency_key="key") for _ in range(20)]
     made = await asyncio.gather(*(store.runs.create(one, jobs) for one in wanted))
@@ -123,7 +123,7 @@ async def test_many_at_once_with_one_key_make_one_run(store: OpenStore) -> None:
     assert len(jobs.durable) == 1
 
 
-async def test_the_same_run_twice_is_made_once_and_another_under_its_id_is_refused(store: OpenStore) -> None:
+async def test_the_same_run_twice_is_made_once_and_another_under_its_id_is_refused(store: Store) -> None:
     jobs, first = Jobs(), record()
     assert await store.runs.create(first, jobs) == await store.runs.create(first, jobs)
     assert len(jobs.durable) == 1
@@ -131,7 +131,7 @@ async def test_the_same_run_twice_is_made_once_and_another_under_its_id_is_refus
         await store.runs.create(record(id=first.id), jobs)
 
 
-async def test_nobody_starts_a_run_in_a_thread_of_others(store: OpenStore) -> None:
+async def test_nobody_starts_a_run_in_a_thread_of_others(store: Store) -> None:
     mine = await store.runs.create(record(), no_job)
     for fields in ({"user_id": "somebody"}, {"workspace": "elsewhere"}):
         with pytest.raises(NotFound):
@@ -142,7 +142,7 @@ async def test_nobody_starts_a_run_in_a_thread_of_others(store: OpenStore) -> No
 # Who drives a run
 
 
-async def test_acquire_takes_a_queued_run_once(store: OpenStore) -> None:
+async def test_acquire_takes_a_queued_run_once(store: Store) -> None:
     run = await begin(store)
     assert (run.status, run.fence, run.attempts, run.owner) == ("running", 1, 1, "worker")
     assert await store.runs.acquire(Job(run_id=run.id, epoch=0), "worker", 30) is None
@@ -152,7 +152,7 @@ async def test_acquire_takes_a_queued_run_once(store: OpenStore) -> None:
     assert await store.runs.waiting() == []
 
 
-async def test_a_thread_runs_one_run_at_a_time(store: OpenStore) -> None:
+async def test_a_thread_runs_one_run_at_a_time(store: Store) -> None:
     first = await begin(store)
     second = await store.runs.create(record(thread_id=first.thread_id), no_job)
     job = Job(run_id=second.id, epoch=0)
@@ -162,7 +162,7 @@ async def test_a_thread_runs_one_run_at_a_time(store: OpenStore) -> None:
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "dead", "cancelled", "paused"])
-async def test_at_rest_a_run_has_no_owner_and_gives_the_thread_free(store: OpenStore, status: Any) -> None:
+async def test_at_rest_a_run_has_no_owner_and_gives_the_thread_free(store: Store, status: Any) -> None:
     run = await begin(store)
     await store.commit(
         commit_of(run, 1, run=RunChange(status=status, output=b"1", error="e: x", usage=b"{}", first_message=3))
@@ -173,7 +173,7 @@ async def test_at_rest_a_run_has_no_owner_and_gives_the_thread_free(store: OpenS
     await begin(store, thread_id=run.thread_id)
 
 
-async def test_a_run_of_a_dead_owner_can_be_taken_over_and_the_old_one_is_fenced(store: OpenStore) -> None:
+async def test_a_run_of_a_dead_owner_can_be_taken_over_and_the_old_one_is_fenced(store: Store) -> None:
     old = await begin(store, worker="old")
     await store.workers.beat("new")
     assert await store.runs.acquire(Job(run_id=old.id, epoch=0), "new", 30) is None
@@ -188,7 +188,7 @@ async def test_a_run_of_a_dead_owner_can_be_taken_over_and_the_old_one_is_fenced
     assert await store.threads.messages(LOCAL, old.thread_id) == []
 
 
-async def test_resume_queues_a_paused_run_once(store: OpenStore) -> None:
+async def test_resume_queues_a_paused_run_once(store: Store) -> None:
     jobs, run = Jobs(), await begin(store)
     assert not await store.runs.requeue(run.id, None, jobs)
     await store.commit(commit_of(run, 1, run=RunChange(status="paused")))
@@ -202,7 +202,7 @@ async def test_resume_queues_a_paused_run_once(store: OpenStore) -> None:
         await store.commit(commit_of(run, 2))
 
 
-async def test_hand_back_needs_the_fence(store: OpenStore) -> None:
+async def test_hand_back_needs_the_fence(store: Store) -> None:
     jobs, run = Jobs(), await begin(store)
     assert not await store.runs.requeue(run.id, run.fence + 1, jobs)
     assert jobs.asked == []
@@ -215,7 +215,7 @@ async def test_hand_back_needs_the_fence(store: OpenStore) -> None:
     assert not await store.runs.requeue(run.id, run.fence, jobs)
 
 
-async def test_attempts_count_until_there_is_progress(store: OpenStore) -> None:
+async def test_attempts_count_until_there_is_progress(store: Store) -> None:
     run = await begin(store)
     jobs = Jobs()
     for attempt in (2, 3):
@@ -230,7 +230,7 @@ async def test_attempts_count_until_there_is_progress(store: OpenStore) -> None:
     assert (await store.runs.get(LOCAL, run.id)).attempts == 0
 
 
-async def test_cancel_ends_a_run_with_its_last_event(store: OpenStore) -> None:
+async def test_cancel_ends_a_run_with_its_last_event(store: Store) -> None:
     run = await begin(store)
     await store.commit(
         commit_of(run, 2, events=[event(1), event(2)], questions=[QuestionRow(id="q", path="p", payload=b"1")])
@@ -248,7 +248,7 @@ async def test_cancel_ends_a_run_with_its_last_event(store: OpenStore) -> None:
     await begin(store, thread_id=run.thread_id)
 
 
-async def test_a_queued_run_can_be_cancelled(store: OpenStore) -> None:
+async def test_a_queued_run_can_be_cancelled(store: Store) -> None:
     jobs = Jobs()
     run = await store.runs.create(record(), jobs)
     assert (await store.runs.cancel(LOCAL, run.id, None) or run).error == "cancelled"
@@ -256,7 +256,7 @@ async def test_a_queued_run_can_be_cancelled(store: OpenStore) -> None:
     assert await store.runs.waiting() == []
 
 
-async def test_the_reaper_requeues_the_runs_of_dead_workers_only(store: OpenStore) -> None:
+async def test_the_reaper_requeues_the_runs_of_dead_workers_only(store: Store) -> None:
     jobs = Jobs()
     alive, dead = await begin(store, worker="alive"), await begin(store, worker="dead", workspace="w", priority=7)
     never = await store.runs.create(record(), no_job)
@@ -324,7 +324,7 @@ async def test_two_reapers_share_the_dead(open_shared: Open) -> None:
 # Commits
 
 
-async def test_everything_of_a_commit_is_there(store: OpenStore) -> None:
+async def test_everything_of_a_commit_is_there(store: Store) -> None:
     run = await begin(store, input=b'"hi"')
     slots = (SlotRow(channel="notes", op="set", body=b"[1]"), SlotRow(channel="gone", op="delete"))
     full = commit_of(
@@ -363,7 +363,7 @@ async def test_everything_of_a_commit_is_there(store: OpenStore) -> None:
     assert (thread.head_seq, thread.updated_at, after.updated_at) == (2, full.at, full.at)
 
 
-async def test_a_commit_may_come_twice_and_late(store: OpenStore) -> None:
+async def test_a_commit_may_come_twice_and_late(store: Store) -> None:
     run = await begin(store)
     first = commit_of(
         run,
@@ -409,7 +409,7 @@ async def test_a_commit_may_come_twice_and_late(store: OpenStore) -> None:
     assert after[5].finished == ()
 
 
-async def test_a_fenced_commit_leaves_nothing_and_its_neighbours_everything(store: OpenStore) -> None:
+async def test_a_fenced_commit_leaves_nothing_and_its_neighbours_everything(store: Store) -> None:
     runs = [await begin(store) for _ in range(3)]
     old = runs[1]
     assert await store.runs.requeue(old.id, old.fence, no_job)
@@ -436,12 +436,12 @@ async def test_a_fenced_commit_leaves_nothing_and_its_neighbours_everything(stor
         assert ((await store.runs.get(LOCAL, run.id)).status == "finished") is written
 
 
-async def test_a_commit_of_a_run_that_is_gone_is_fenced(store: OpenStore) -> None:
+async def test_a_commit_of_a_run_that_is_gone_is_fenced(store: Store) -> None:
     with pytest.raises(Fenced):
         await store.commit(commit_of(record(), 1))
 
 
-async def test_a_commit_after_a_lost_one_is_refused(store: OpenStore) -> None:
+async def test_a_commit_after_a_lost_one_is_refused(store: Store) -> None:
     """Else a run that went on after a full disk would have a gap."""
     run = await begin(store)
     await store.commit(commit_of(run, 1))
@@ -453,7 +453,7 @@ async def test_a_commit_after_a_lost_one_is_refused(store: OpenStore) -> None:
     assert [row.seq for row in await store.runs.events(LOCAL, run.id)] == [1, 2, 3]
 
 
-async def test_commits_are_written_in_order_though_nobody_waits(store: OpenStore) -> None:
+async def test_commits_are_written_in_order_though_nobody_waits(store: Store) -> None:
     run = await begin(store)
     for seq in range(1, 101):
         last = store.commit(commit_of(run, seq, messages=[message(seq)], contexts=[ContextRow(body=b"%d" % seq)]))
@@ -464,7 +464,7 @@ async def test_commits_are_written_in_order_though_nobody_waits(store: OpenStore
     assert await context_of(store, run.thread_id, "") == b"100"
 
 
-async def test_a_cancel_does_not_overtake_commits_in_line(store: OpenStore) -> None:
+async def test_a_cancel_does_not_overtake_commits_in_line(store: Store) -> None:
     run = await begin(store)
     await asyncio.gather(*(store.runs.get(LOCAL, run.id) for _ in range(5)))  # connections are open
     for seq in range(1, 51):
@@ -475,9 +475,7 @@ async def test_a_cancel_does_not_overtake_commits_in_line(store: OpenStore) -> N
     assert done.seq == 51
 
 
-async def test_a_failed_commit_that_nobody_awaits_does_not_warn(
-    store: OpenStore, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_failed_commit_that_nobody_awaits_does_not_warn(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         _ = store.commit(commit_of(record(), 1))
@@ -489,7 +487,7 @@ async def test_a_failed_commit_that_nobody_awaits_does_not_warn(
     assert caplog.records == []
 
 
-async def test_a_cancelled_waiter_does_not_cancel_the_commit(store: OpenStore) -> None:
+async def test_a_cancelled_waiter_does_not_cancel_the_commit(store: Store) -> None:
     run = await begin(store)
 
     async def wait() -> None:
@@ -502,7 +500,7 @@ async def test_a_cancelled_waiter_does_not_cancel_the_commit(store: OpenStore) -
     assert (await store.runs.get(LOCAL, run.id)).seq == 2
 
 
-async def test_many_runs_at_once(store: OpenStore) -> None:
+async def test_many_runs_at_once(store: Store) -> None:
     runs = await asyncio.gather(*(begin(store) for _ in range(100)))
 
     async def drive(run: RunRecord) -> None:
@@ -520,7 +518,7 @@ async def test_many_runs_at_once(store: OpenStore) -> None:
         assert [slot.body for _, slot in snapshot.slots] == [b"10"]
 
 
-async def test_a_value_that_cannot_be_stored_fails_its_own_commit_only(store: OpenStore) -> None:
+async def test_a_value_that_cannot_be_stored_fails_its_own_commit_only(store: Store) -> None:
     good, bad = await begin(store), await begin(store)
     broken = commit_of(bad, 1, events=[EventRow(seq=1, at=0.0, path="\ud800", body=b"")])
     outcomes = await asyncio.gather(store.commit(broken), store.commit(commit_of(good, 1)), return_exceptions=True)
@@ -533,7 +531,7 @@ async def test_a_value_that_cannot_be_stored_fails_its_own_commit_only(store: Op
 # Checkpoints
 
 
-async def test_a_snapshot_holds_bases_and_what_was_appended_since(store: OpenStore) -> None:
+async def test_a_snapshot_holds_bases_and_what_was_appended_since(store: Store) -> None:
     run = await begin(store)
 
     def slot(channel: str, op: Any, body: bytes) -> SlotRow:
@@ -565,7 +563,7 @@ async def test_a_snapshot_holds_bases_and_what_was_appended_since(store: OpenSto
     assert await snapshot_of(store, "nothing", "agent") is None
 
 
-async def test_finished_activations_last_until_their_step_is_closed(store: OpenStore) -> None:
+async def test_finished_activations_last_until_their_step_is_closed(store: Store) -> None:
     run = await begin(store)
 
     def done(step: int, name: str, path: str = "agent") -> FinishedRow:
@@ -594,14 +592,14 @@ async def test_finished_activations_last_until_their_step_is_closed(store: OpenS
 # Questions
 
 
-async def asked(store: OpenStore, *ids: str, **fields: Any) -> RunRecord:
+async def asked(store: Store, *ids: str, **fields: Any) -> RunRecord:
     run = await begin(store, **fields)
     questions = [QuestionRow(id=id, path="p", payload=b"1") for id in ids]
     await store.commit(commit_of(run, 1, questions=questions, run=RunChange(status="paused")))
     return run
 
 
-async def test_an_answer_is_recorded_once(store: OpenStore) -> None:
+async def test_an_answer_is_recorded_once(store: Store) -> None:
     run = await asked(store, "q1", "q2")
     assert await store.questions.answer(LOCAL, run.id, "q1", b"yes")
     assert not await store.questions.answer(LOCAL, run.id, "q1", b"yes")
@@ -617,7 +615,7 @@ async def test_an_answer_is_recorded_once(store: OpenStore) -> None:
         assert await store.questions.open(scope, Page()) == []
 
 
-async def test_of_many_answers_at_once_one_counts(store: OpenStore) -> None:
+async def test_of_many_answers_at_once_one_counts(store: Store) -> None:
     run = await asked(store, "q")
     tries = [store.questions.answer(LOCAL, run.id, "q", b"%d" % n) for n in range(10)]
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
@@ -625,7 +623,7 @@ async def test_of_many_answers_at_once_one_counts(store: OpenStore) -> None:
     assert all(isinstance(outcome, Conflict) for outcome in outcomes if outcome is not True)
 
 
-async def test_a_question_that_is_asked_again_keeps_its_answer_and_a_withdrawn_one_closes(store: OpenStore) -> None:
+async def test_a_question_that_is_asked_again_keeps_its_answer_and_a_withdrawn_one_closes(store: Store) -> None:
     run = await begin(store)
     ask = [QuestionRow(id="a", path="p", payload=b"1"), QuestionRow(id="b", path="p", payload=b"1")]
     await store.commit(commit_of(run, 1, questions=ask))
@@ -638,7 +636,7 @@ async def test_a_question_that_is_asked_again_keeps_its_answer_and_a_withdrawn_o
     assert await store.questions.answers(run.id) == {"a": b"yes"}
 
 
-async def test_open_questions_come_in_pages_until_their_run_ends(store: OpenStore) -> None:
+async def test_open_questions_come_in_pages_until_their_run_ends(store: Store) -> None:
     runs = [await asked(store, "q1", "q2") for _ in range(3)]
     await asked(store, "q", user_id="somebody")
     pages: list[QuestionRow] = []
@@ -661,7 +659,7 @@ async def test_open_questions_come_in_pages_until_their_run_ends(store: OpenStor
 # Lists
 
 
-async def test_runs_come_in_pages(store: OpenStore) -> None:
+async def test_runs_come_in_pages(store: Store) -> None:
     thread = new_id("thread")
     runs = [await store.runs.create(record(thread_id=thread, input=b"1"), no_job) for _ in range(7)]
     await store.runs.create(record(), no_job)
@@ -680,7 +678,7 @@ async def test_runs_come_in_pages(store: OpenStore) -> None:
         assert await store.runs.list(scope, Page(), thread_id=thread) == []
 
 
-async def test_threads_come_in_pages_by_when_they_were_used(store: OpenStore) -> None:
+async def test_threads_come_in_pages_by_when_they_were_used(store: Store) -> None:
     runs = [await begin(store) for _ in range(5)]
     for at, run in zip((30.0, 10.0, 20.0, 20.0, 50.0), runs, strict=True):
         await store.commit(commit_of(run, 1, at=run.created_at + at, messages=[message(1)]))
@@ -701,7 +699,7 @@ async def test_threads_come_in_pages_by_when_they_were_used(store: OpenStore) ->
         await store.threads.list(LOCAL, Page(cursor="nonsense"))
 
 
-async def test_messages_are_read_by_their_numbers(store: OpenStore) -> None:
+async def test_messages_are_read_by_their_numbers(store: Store) -> None:
     run = await begin(store)
     rows = [message(seq, run_id=run.id, conversation="" if seq % 2 else "inner") for seq in range(1, 21)]
     await store.commit(commit_of(run, 1, messages=rows))
@@ -718,14 +716,14 @@ async def test_messages_are_read_by_their_numbers(store: OpenStore) -> None:
     assert await read(after=20) == []
 
 
-async def test_events_are_read_after_a_number(store: OpenStore) -> None:
+async def test_events_are_read_after_a_number(store: Store) -> None:
     run = await begin(store)
     await store.commit(commit_of(run, 9, events=[event(seq) for seq in range(1, 10)]))
     assert [row.seq for row in await store.runs.events(LOCAL, run.id, after=4, limit=3)] == [5, 6, 7]
     assert await store.runs.events(LOCAL, run.id, after=9) == []
 
 
-async def test_the_end_of_a_long_thread_is_read_as_fast_as_of_a_short_one(store: OpenStore) -> None:
+async def test_the_end_of_a_long_thread_is_read_as_fast_as_of_a_short_one(store: Store) -> None:
     run = await begin(store)
     for start in range(1, 10_001, 1_000):
         rows = [message(seq, run_id=run.id, body=b"x" * 200) for seq in range(start, start + 1_000)]
@@ -747,7 +745,7 @@ async def test_the_end_of_a_long_thread_is_read_as_fast_as_of_a_short_one(store:
 # Threads
 
 
-async def test_a_thread_is_renamed(store: OpenStore) -> None:
+async def test_a_thread_is_renamed(store: Store) -> None:
     run = await begin(store)
     await store.threads.rename(LOCAL, run.thread_id, "Rome")
     assert (await store.threads.get(LOCAL, run.thread_id)).title == "Rome"
@@ -756,7 +754,7 @@ async def test_a_thread_is_renamed(store: OpenStore) -> None:
     assert (thread.title, thread.target) == ("Rome", "other")
 
 
-async def test_nothing_is_left_of_a_deleted_thread(store: OpenStore) -> None:
+async def test_nothing_is_left_of_a_deleted_thread(store: Store) -> None:
     run, other = await begin(store), await begin(store)
     for one in (run, other):
         await store.commit(
@@ -813,7 +811,7 @@ async def count_rows(store: Any) -> dict[str, int]:
 # Blobs
 
 
-async def test_bytes_are_kept_once_per_workspace(store: OpenStore) -> None:
+async def test_bytes_are_kept_once_per_workspace(store: Store) -> None:
     body = bytes(range(256)) * 100
     key = await store.blobs.put(LOCAL, body, "image/png")
     assert await store.blobs.put(Scope("default", "somebody"), body, "image/jpeg") == key
@@ -830,7 +828,7 @@ async def test_bytes_are_kept_once_per_workspace(store: OpenStore) -> None:
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
-async def test_nobody_sees_or_changes_what_is_not_theirs(store: OpenStore) -> None:
+async def test_nobody_sees_or_changes_what_is_not_theirs(store: Store) -> None:
     """Every method with a scope, for whichever workspace and user."""
     run = await asked(store, "q")
 
@@ -842,14 +840,14 @@ async def test_nobody_sees_or_changes_what_is_not_theirs(store: OpenStore) -> No
             found.append(scope)
 
     found = list(FOREIGN)
-    property()
+    await asyncio.to_thread(property)
     for scope in found:
         await refuses(store, scope, run)
     assert (await store.runs.get(Scope("default"), run.id)).status == "paused"
     assert (await store.threads.get(Scope("default"), run.thread_id)).title == ""
 
 
-async def refuses(store: OpenStore, scope: Scope, run: RunRecord) -> None:
+async def refuses(store: Store, scope: Scope, run: RunRecord) -> None:
     calls = [
         store.runs.get(scope, run.id),
         store.runs.cancel(scope, run.id, None),
@@ -873,7 +871,7 @@ async def refuses(store: OpenStore, scope: Scope, run: RunRecord) -> None:
         assert rows == []
 
 
-async def test_what_does_not_exist_is_not_found(store: OpenStore) -> None:
+async def test_what_does_not_exist_is_not_found(store: Store) -> None:
     await refuses(store, LOCAL, record())
 
 
@@ -887,8 +885,6 @@ async def test_it_says_where_it_is_and_refuses_work_when_closed(store_url: str) 
     await store.close()
     await last
     assert store.url.startswith(("sqlite", "postgresql"))
-    from weft.errors import StoreError  # noqa: PLC0415
-
     with pytest.raises(StoreError):
         await store.runs.get(LOCAL, run.id)
 
@@ -902,14 +898,14 @@ async def test_what_was_written_is_there_when_it_is_opened_again(open_shared: Op
 
 
 def test_it_can_be_used_from_a_second_loop(shared_url: str) -> None:
-    async def write() -> tuple[OpenStore, RunRecord]:
+    async def write() -> tuple[Store, RunRecord]:
         store = await open_store(shared_url)
         run = await begin(store)
         await store.commit(commit_of(run, 1))
         store.listen(lambda _: None)
         return store, run
 
-    async def go_on(store: OpenStore, run: RunRecord) -> int:
+    async def go_on(store: Store, run: RunRecord) -> int:
         await store.commit(commit_of(run, 2))
         seq = (await store.runs.get(LOCAL, run.id)).seq
         await store.close()
@@ -919,14 +915,14 @@ def test_it_can_be_used_from_a_second_loop(shared_url: str) -> None:
     assert asyncio.run(go_on(store, run)) == 2
 
 
-async def test_stopping_to_listen_is_always_possible(store: OpenStore) -> None:
+async def test_stopping_to_listen_is_always_possible(store: Store) -> None:
     stop = store.listen(lambda _: None)
     await asyncio.sleep(0)
     stop()
     stop()
 
 
-async def test_an_enqueue_hears_of_the_commit_after_it(store: OpenStore) -> None:
+async def test_an_enqueue_hears_of_the_commit_after_it(store: Store) -> None:
     seen: list[str] = []
 
     async def enqueue(tx: Tx, job: Job) -> None:
@@ -946,7 +942,7 @@ def test_a_commit_is_a_plain_value() -> None:
 # Going on in a thread
 
 
-async def test_a_thread_is_opened_in_one_look(store: OpenStore) -> None:
+async def test_a_thread_is_opened_in_one_look(store: Store) -> None:
     run = await begin(store)
     said = [message(seq, conversation="" if seq != 3 else "inner") for seq in range(1, 6)]
     await store.commit(
@@ -964,7 +960,7 @@ async def test_a_thread_is_opened_in_one_look(store: OpenStore) -> None:
     assert opened.created_at == thread.created_at
 
 
-async def test_a_run_is_acquired_as_it_is_created_if_its_thread_is_free(store: OpenStore) -> None:
+async def test_a_run_is_acquired_as_it_is_created_if_its_thread_is_free(store: Store) -> None:
     await store.workers.beat("w")
     first = await store.runs.create(record(thread_id="t"), None, worker="w")
     assert (first.status, first.owner, first.fence, first.attempts) == ("running", "w", 1, 1)
@@ -974,7 +970,7 @@ async def test_a_run_is_acquired_as_it_is_created_if_its_thread_is_free(store: O
     assert third.status == "running"
 
 
-async def test_who_is_alive_and_which_runs_were_lost(store: OpenStore) -> None:
+async def test_who_is_alive_and_which_runs_were_lost(store: Store) -> None:
     await store.workers.beat("w")
     await store.workers.beat("v")
     assert sorted(await store.workers.all()) == ["v", "w"]

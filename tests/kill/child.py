@@ -17,6 +17,8 @@ from typing import Any
 
 from weft import Agent, App, Context, tool
 from weft.models.scripted import Line, Scripted, call
+from weft.runtime.runner import Runner
+from weft.storage import open_store
 from weft.storage.base import Scope
 
 KEY = "the-one-run"
@@ -118,10 +120,8 @@ def agents(path: str) -> Agent[Any]:
 
 async def main(url: str, path: str, when: str = "never", number: str = "0") -> None:
     app = App(agents=[agents(path)], store=url, lease=3.0)
-    await app.open()
-    runner = app.runner
-    mortal: Any = Mortal(runner.store, when, int(number))
-    runner.store = mortal
+    mortal: Any = Mortal(await open_store(url), when, int(number))
+    app._store, app._runner = mortal, Runner(mortal, app.find, ttl=3.0)  # pyright: ignore[reportPrivateUsage]
     await app.start()
     scope = Scope("default", "local")
     record = await app.submit("above", "go", scope=scope, thread="t1", idempotency_key=KEY)

@@ -97,6 +97,18 @@ async def test_a_queue_is_worked_by_whoever_started(apps: Any) -> None:
     assert (await asks.wait(ME, record.id, 20)).status == "finished"
 
 
+async def test_a_started_worker_sees_what_another_process_submits_and_leaves_what_it_does_not_know(apps: Any) -> None:
+    works, asks = apps(scripted("done")), apps(scripted("done"), Agent("b", model=Scripted(["b is done"])))
+    await works.start()
+    unknown = await asks.submit("b", "go", scope=ME, thread="t1")
+    known = await asks.submit("a", "  go \n on ", scope=ME, thread="t2")
+    assert (await asks.wait(ME, known.id, 20)).status == "finished"
+    assert (await asks.wait(ME, unknown.id, 1.5)).status == "queued"
+    await asks.start()
+    assert (await asks.wait(ME, unknown.id, 20)).status == "finished"
+    assert (await works.store.threads.get(ME, "t2")).title == "go on"
+
+
 async def test_fifty_runs_on_ten_threads_keep_their_order(apps: Any) -> None:
     async def answer(ctx: Context[Any]) -> str:
         """Wait a moment."""

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +144,13 @@ def test_an_older_database_needs_leave(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Path]:
+def program(tmp_path: Path) -> Path:
     """A copy of the migrations that a test may add to."""
     import shutil  # noqa: PLC0415
 
     copy = tmp_path / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, copy)
-    yield copy
+    return copy
 
 
 UPGRADE = """

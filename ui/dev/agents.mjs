@@ -46,9 +46,18 @@ export async function drive(run) {
     check(run);
     const resumed = run.seq > 0;
     run.status = "running";
-    emit(run, resumed ? { type: "run.resumed", target: run.target, reason: "answered" } : { type: "run.started", target: run.target });
+    emit(
+      run,
+      resumed
+        ? { type: "run.resumed", target: run.target, reason: "answered" }
+        : { type: "run.started", target: run.target },
+    );
     if (!resumed) say(run, thread, text("user", run.input));
-    await (run.target === "writer" ? write(run, thread) : run.target === "broken" ? fail(run) : assist(run, thread, resumed));
+    await (run.target === "writer"
+      ? write(run, thread)
+      : run.target === "broken"
+        ? fail(run)
+        : assist(run, thread, resumed));
   } catch (error) {
     if (!(error instanceof Cancelled)) throw error;
   }
@@ -78,11 +87,25 @@ async function think(run, thread, step, parts, delay = 18) {
       check(run);
       first ??= now();
       said += 1;
-      emit(run, { type: "delta", message_id: id, text: words, ...(part.type === "reasoning" ? { kind: "reasoning" } : {}) }, path);
+      emit(
+        run,
+        { type: "delta", message_id: id, text: words, ...(part.type === "reasoning" ? { kind: "reasoning" } : {}) },
+        path,
+      );
     }
   }
-  const usage = { requests: 1, input_tokens: 320 + said, output_tokens: Math.max(1, said), ...(run.target === "writer" ? { cost: null } : {}) };
-  run.usage = { requests: (run.usage?.requests ?? 0) + 1, input_tokens: (run.usage?.input_tokens ?? 0) + usage.input_tokens, output_tokens: (run.usage?.output_tokens ?? 0) + usage.output_tokens, ...(run.target === "writer" ? { cost: null } : {}) };
+  const usage = {
+    requests: 1,
+    input_tokens: 320 + said,
+    output_tokens: Math.max(1, said),
+    ...(run.target === "writer" ? { cost: null } : {}),
+  };
+  run.usage = {
+    requests: (run.usage?.requests ?? 0) + 1,
+    input_tokens: (run.usage?.input_tokens ?? 0) + usage.input_tokens,
+    output_tokens: (run.usage?.output_tokens ?? 0) + usage.output_tokens,
+    ...(run.target === "writer" ? { cost: null } : {}),
+  };
   emit(run, { type: "model.finished", model: "demo", usage, started_at: started, first_piece_at: first }, path);
   say(run, thread, { role: "assistant", author: run.target, id, parts });
   emit(run, { type: "node.finished", node: "think", started_at: started }, path);
@@ -96,7 +119,17 @@ async function act(run, thread, step, call, work) {
   emit(run, { type: "tool.started", call_id: call.id, name: call.name, arguments: call.arguments }, path);
   const result = { type: "tool_result", call_id: call.id, name: call.name, ...(await work()) };
   check(run);
-  emit(run, { type: "tool.finished", call_id: call.id, name: call.name, started_at: started, ...(result.failed ? { failed: true } : {}) }, path);
+  emit(
+    run,
+    {
+      type: "tool.finished",
+      call_id: call.id,
+      name: call.name,
+      started_at: started,
+      ...(result.failed ? { failed: true } : {}),
+    },
+    path,
+  );
   say(run, thread, { role: "tool", parts: [result] });
   emit(run, { type: "node.finished", node: "act", started_at: started }, path);
 }
@@ -109,14 +142,27 @@ function finish(run, output) {
 
 async function assist(run, thread, resumed) {
   const words = String(run.input).toLowerCase();
-  const name = words.includes("delete") ? "delete_files" : words.includes("report") ? "slow_report" : words.includes("stock") ? "stock_price" : /\d/.test(words) ? "calculator" : null;
+  const name = words.includes("delete")
+    ? "delete_files"
+    : words.includes("report")
+      ? "slow_report"
+      : words.includes("stock")
+        ? "stock_price"
+        : /\d/.test(words)
+          ? "calculator"
+          : null;
   if (!name) {
-    await think(run, thread, 1, [{ type: "text", text: "[demo] Hello! I run without a key and without a network, and I only match words." }]);
+    await think(run, thread, 1, [
+      { type: "text", text: "[demo] Hello! I run without a key and without a network, and I only match words." },
+    ]);
     return finish(run, "Hello!");
   }
-  const call = resumed ? run.call : { type: "tool_call", id: newId("call"), name, arguments: argumentsOf(name, run.input) };
+  const call = resumed
+    ? run.call
+    : { type: "tool_call", id: newId("call"), name, arguments: argumentsOf(name, run.input) };
   run.call = call;
-  if (!resumed) await think(run, thread, 1, [{ type: "reasoning", text: `The words ask for ${name}, so I call it.` }, call]);
+  if (!resumed)
+    await think(run, thread, 1, [{ type: "reasoning", text: `The words ask for ${name}, so I call it.` }, call]);
   if (name === "delete_files" && !run.answers[`${run.id}/ask`]) {
     run.status = "paused";
     run.questions = [{ id: `${run.id}/ask`, payload: { tool: name, arguments: call.arguments }, schema: DECISION }];
@@ -125,22 +171,50 @@ async function assist(run, thread, resumed) {
   let said = "";
   await act(run, thread, 2, call, async () => {
     await sleep(name === "slow_report" ? 2500 : 60);
-    if (name === "stock_price") return { content: (said = "the exchange is closed, there is no price of ACME"), failed: true };
+    if (name === "stock_price")
+      return { content: (said = "the exchange is closed, there is no price of ACME"), failed: true };
     const answer = run.answers[`${run.id}/ask`];
-    if (answer && answer.decision === "reject") return { content: (said = `a person said no${answer.reason ? `: ${answer.reason}` : ""}`), failed: true };
-    return { content: (said = name === "calculator" ? "42" : name === "slow_report" ? "Report: all is well." : `deleted everything in ${(answer?.arguments ?? call.arguments).folder}`) };
+    if (answer && answer.decision === "reject")
+      return { content: (said = `a person said no${answer.reason ? `: ${answer.reason}` : ""}`), failed: true };
+    return {
+      content: (said =
+        name === "calculator"
+          ? "42"
+          : name === "slow_report"
+            ? "Report: all is well."
+            : `deleted everything in ${(answer?.arguments ?? call.arguments).folder}`),
+    };
   });
   await think(run, thread, 3, [{ type: "text", text: `[demo] ${name} says: ${said}` }]);
   return finish(run, said);
 }
 
 function argumentsOf(name, input) {
-  if (name === "calculator") return { expression: String(input).match(/[\d+ ]+/)?.[0].trim() ?? "0" };
-  return name === "slow_report" ? { topic: "Rome" } : name === "stock_price" ? { symbol: "ACME" } : { folder: "drafts" };
+  if (name === "calculator")
+    return {
+      expression:
+        String(input)
+          .match(/[\d+ ]+/)?.[0]
+          .trim() ?? "0",
+    };
+  return name === "slow_report"
+    ? { topic: "Rome" }
+    : name === "stock_price"
+      ? { symbol: "ACME" }
+      : { folder: "drafts" };
 }
 
 async function write(run, thread) {
-  await think(run, thread, 1, [{ type: "reasoning", text: "First the *why*, then an example.\n\nA table may help." }, { type: "text", text: ESSAY }], 10);
+  await think(
+    run,
+    thread,
+    1,
+    [
+      { type: "reasoning", text: "First the *why*, then an example.\n\nA table may help." },
+      { type: "text", text: ESSAY },
+    ],
+    10,
+  );
   finish(run, ESSAY);
 }
 
@@ -150,7 +224,17 @@ async function fail(run) {
   emit(run, { type: "node.started", node: "think" }, path);
   await sleep(300);
   check(run);
-  emit(run, { type: "node.failed", node: "think", code: "model.overloaded", message: "the provider is overloaded", started_at: started }, path);
+  emit(
+    run,
+    {
+      type: "node.failed",
+      node: "think",
+      code: "model.overloaded",
+      message: "the provider is overloaded",
+      started_at: started,
+    },
+    path,
+  );
   run.status = "failed";
   run.error = "model.overloaded: the provider is overloaded, try again later";
   emit(run, { type: "run.failed", code: "model.overloaded", message: "the provider is overloaded, try again later" });

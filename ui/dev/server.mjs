@@ -10,8 +10,15 @@ import { drive, emit } from "./agents.mjs";
 import { AGENTS, newRun, newThread, runs, seed, threads } from "./data.mjs";
 
 const DIST = fileURLToPath(new URL("../../src/weft/ui/dist", import.meta.url));
-export const POLICY = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'";
-const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".md": "text/markdown", ".html": "text/html" };
+export const POLICY =
+  "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'";
+const TYPES = {
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".md": "text/markdown",
+  ".html": "text/html",
+};
 
 class Problem extends Error {
   constructor(status, type, detail) {
@@ -27,8 +34,35 @@ const found = (map, id) => {
 };
 
 const threadView = ({ messages: _, ...thread }) => thread;
-const runView = ({ id, thread_id, target, user_id, status, input, output, error, usage, seq, questions, created_at, updated_at }) =>
-  ({ id, thread_id, target, user_id, status, input, output, error, usage, seq, questions: status === "paused" ? questions : [], created_at, updated_at });
+const runView = ({
+  id,
+  thread_id,
+  target,
+  user_id,
+  status,
+  input,
+  output,
+  error,
+  usage,
+  seq,
+  questions,
+  created_at,
+  updated_at,
+}) => ({
+  id,
+  thread_id,
+  target,
+  user_id,
+  status,
+  input,
+  output,
+  error,
+  usage,
+  seq,
+  questions: status === "paused" ? questions : [],
+  created_at,
+  updated_at,
+});
 
 function page(all, query, key) {
   const limit = Number(query.get("limit") ?? 50);
@@ -38,17 +72,64 @@ function page(all, query, key) {
 }
 
 const routes = [
-  ["GET", /^health$/, () => ({ status: "ok", version: "dev", store: { url: "memory:", ok: true }, workspace: "default", models: { default: "demo", reason: "no key is set", demo: true } })],
+  [
+    "GET",
+    /^health$/,
+    () => ({
+      status: "ok",
+      version: "dev",
+      store: { url: "memory:", ok: true },
+      workspace: "default",
+      models: { default: "demo", reason: "no key is set", demo: true },
+    }),
+  ],
   ["GET", /^agents$/, () => ({ items: AGENTS })],
   ["GET", /^agents\/(.+)$/, ({ id }) => AGENTS.find(({ name }) => name === id) ?? found(new Map(), id)],
-  ["GET", /^threads$/, ({ query }) => page([...threads.values()].sort((a, b) => b.updated_at - a.updated_at).map(threadView), query, (thread) => thread.id)],
+  [
+    "GET",
+    /^threads$/,
+    ({ query }) =>
+      page(
+        [...threads.values()].sort((a, b) => b.updated_at - a.updated_at).map(threadView),
+        query,
+        (thread) => thread.id,
+      ),
+  ],
   ["GET", /^threads\/([^/]+)$/, ({ id }) => threadView(found(threads, id))],
-  ["PATCH", /^threads\/([^/]+)$/, ({ id, body }) => threadView(Object.assign(found(threads, id), { title: body.title }))],
-  ["DELETE", /^threads\/([^/]+)$/, ({ id }) => { found(threads, id); threads.delete(id); for (const run of runs.values()) if (run.thread_id === id) runs.delete(run.id); }],
+  [
+    "PATCH",
+    /^threads\/([^/]+)$/,
+    ({ id, body }) => threadView(Object.assign(found(threads, id), { title: body.title })),
+  ],
+  [
+    "DELETE",
+    /^threads\/([^/]+)$/,
+    ({ id }) => {
+      found(threads, id);
+      threads.delete(id);
+      for (const run of runs.values()) if (run.thread_id === id) runs.delete(run.id);
+    },
+  ],
   ["GET", /^threads\/([^/]+)\/messages$/, messages],
   ["GET", /^threads\/([^/]+)\/context$/, context],
   ["POST", /^runs$/, start],
-  ["GET", /^runs$/, ({ query }) => page([...runs.values()].reverse().filter((run) => (!query.get("thread_id") || run.thread_id === query.get("thread_id")) && (!query.get("status") || run.status === query.get("status"))).map((run) => ({ ...runView(run), input: null, output: null })), query, (run) => run.id)],
+  [
+    "GET",
+    /^runs$/,
+    ({ query }) =>
+      page(
+        [...runs.values()]
+          .reverse()
+          .filter(
+            (run) =>
+              (!query.get("thread_id") || run.thread_id === query.get("thread_id")) &&
+              (!query.get("status") || run.status === query.get("status")),
+          )
+          .map((run) => ({ ...runView(run), input: null, output: null })),
+        query,
+        (run) => run.id,
+      ),
+  ],
   ["GET", /^runs\/([^/]+)$/, ({ id }) => runView(found(runs, id))],
   ["POST", /^runs\/([^/]+)\/cancel$/, cancel],
   ["POST", /^runs\/([^/]+)\/answers$/, answer],
@@ -72,15 +153,31 @@ function context({ id }) {
   const agent = AGENTS.find(({ name }) => name === target);
   const size = (words) => Math.ceil(words.length / 4);
   const items = [{ source: "instructions", seq: null, role: "system", text: agent?.instructions || "Be brief." }];
-  if (agent?.tools.length) items.push({ source: "tools", seq: null, role: "system", text: JSON.stringify(agent.tools) });
-  for (const { seq, message } of all.slice(start - 1)) items.push({ source: "message", seq, role: message.role, text: message.parts.map((part) => part.text ?? part.content ?? JSON.stringify(part.arguments)).join("\n") });
+  if (agent?.tools.length)
+    items.push({ source: "tools", seq: null, role: "system", text: JSON.stringify(agent.tools) });
+  for (const { seq, message } of all.slice(start - 1))
+    items.push({
+      source: "message",
+      seq,
+      role: message.role,
+      text: message.parts.map((part) => part.text ?? part.content ?? JSON.stringify(part.arguments)).join("\n"),
+    });
   for (const item of items) item.tokens = size(item.text);
-  return { conversation: "", start_seq: start, summary: null, tokens: items.reduce((sum, { tokens }) => sum + tokens, 0), items };
+  return {
+    conversation: "",
+    start_seq: start,
+    summary: null,
+    tokens: items.reduce((sum, { tokens }) => sum + tokens, 0),
+    items,
+  };
 }
 
 function start({ body, response }) {
-  if (!AGENTS.some(({ name }) => name === body.target)) throw new Problem(404, "target.not_found", `nothing here is called '${body.target}'`);
-  const thread = body.thread_id ? found(threads, body.thread_id) : newThread(String(body.input).slice(0, 60), body.target);
+  if (!AGENTS.some(({ name }) => name === body.target))
+    throw new Problem(404, "target.not_found", `nothing here is called '${body.target}'`);
+  const thread = body.thread_id
+    ? found(threads, body.thread_id)
+    : newThread(String(body.input).slice(0, 60), body.target);
   const run = newRun(thread, body.target, body.input);
   void drive(run);
   response.statusCode = 202;
@@ -113,7 +210,10 @@ function events({ id, query, request, response }) {
   if (query.get("format") === "json") return { items: stored };
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   const passing = ({ event }) => ["delta", "node.started", "model.started", "tool.started"].includes(event.type);
-  const send = (envelope) => response.write(`${passing(envelope) ? "" : `id: ${envelope.seq}\n`}event: ${envelope.event.type}\ndata: ${JSON.stringify(envelope)}\n\n`);
+  const send = (envelope) =>
+    response.write(
+      `${passing(envelope) ? "" : `id: ${envelope.seq}\n`}event: ${envelope.event.type}\ndata: ${JSON.stringify(envelope)}\n\n`,
+    );
   stored.forEach(send);
   if (!["queued", "running"].includes(run.status)) return response.end();
   response.write("event: sync\ndata: {}\n\n");
@@ -124,7 +224,10 @@ function events({ id, query, request, response }) {
   };
   const beat = setInterval(() => response.write(": still here\n\n"), 15_000);
   run.listeners.add(listener);
-  response.on("close", () => { clearInterval(beat); run.listeners.delete(listener); });
+  response.on("close", () => {
+    clearInterval(beat);
+    run.listeners.delete(listener);
+  });
   return undefined;
 }
 
@@ -138,7 +241,13 @@ async function callApi(path, query, request, response) {
   for (const [method, pattern, handle] of routes) {
     const match = pattern.exec(path);
     if (!match || method !== request.method) continue;
-    const result = await handle({ id: match[1] && decodeURIComponent(match[1]), query, request, response, body: await body(request) });
+    const result = await handle({
+      id: match[1] && decodeURIComponent(match[1]),
+      query,
+      request,
+      response,
+      body: await body(request),
+    });
     if (response.headersSent) return;
     if (result === undefined) response.writeHead(204).end();
     else response.setHeader("content-type", "application/json").end(JSON.stringify(result));
@@ -163,7 +272,12 @@ export function serve(port = 8321, prefix = "") {
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url, "http://x");
     const path = pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : null;
-    const done = path === null ? Promise.reject(new Problem(404, "route.not_found", "outside the prefix")) : path.startsWith("/api/v1/") ? callApi(path.slice(8), searchParams, request, response) : callFile(path, prefix, response);
+    const done =
+      path === null
+        ? Promise.reject(new Problem(404, "route.not_found", "outside the prefix"))
+        : path.startsWith("/api/v1/")
+          ? callApi(path.slice(8), searchParams, request, response)
+          : callFile(path, prefix, response);
     done.catch((error) => {
       const { status = 500, type = "server.defect", message } = error;
       if (!response.headersSent) response.writeHead(status, { "content-type": "application/problem+json" });

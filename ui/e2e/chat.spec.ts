@@ -119,7 +119,9 @@ test("stop cancels the run", async ({ page, request }) => {
   await page.getByRole("button", { name: "Stop" }).click();
   await expect(page.getByText("Stopped")).toBeVisible();
   await expect(page.getByRole("button", { name: "Send" })).toBeVisible();
-  const { items } = (await (await request.get(`api/v1/runs?thread_id=${page.url().split("/").pop()}`)).json()) as { items: { status: string }[] };
+  const { items } = (await (await request.get(`api/v1/runs?thread_id=${page.url().split("/").pop()}`)).json()) as {
+    items: { status: string }[];
+  };
   expect(items[0]?.status).toBe("cancelled");
 });
 
@@ -178,7 +180,9 @@ test.describe("a run that asks", () => {
     await page.getByRole("region", { name: "Waiting for you" }).getByRole("link").first().click();
     await page.goto(`chat/${run.thread_id}`);
     await expect(page.getByRole("button", { name: "Approve" })).toBeVisible();
-    const { questions } = (await (await request.get(`api/v1/runs/${run.id}`)).json()) as { questions: { id: string }[] };
+    const { questions } = (await (await request.get(`api/v1/runs/${run.id}`)).json()) as {
+      questions: { id: string }[];
+    };
     await request.post(`api/v1/runs/${run.id}/answers`, { data: { answers: { [questions[0]!.id]: true } } });
     await expect(answers(page).last()).toContainText("deleted everything");
   });

@@ -18,7 +18,8 @@ export const test = base.extend<Fixtures>({
         other.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
         other.on("request", (request) => {
           const { origin, protocol } = new URL(request.url());
-          if (/^https?:$/.test(protocol) && origin !== new URL(baseURL!).origin) complaints.push(`request: ${request.url()}`);
+          if (/^https?:$/.test(protocol) && origin !== new URL(baseURL!).origin)
+            complaints.push(`request: ${request.url()}`);
         });
       };
       watch(page);
@@ -39,7 +40,12 @@ export interface RunRow {
 }
 
 /** Starts a run over REST; with `wait` seconds, until it rests. */
-export async function startRun(request: APIRequestContext, target: string, input: string, options: { thread?: string; wait?: number } = {}): Promise<RunRow> {
+export async function startRun(
+  request: APIRequestContext,
+  target: string,
+  input: string,
+  options: { thread?: string; wait?: number } = {},
+): Promise<RunRow> {
   const answer = await request.post(`api/v1/runs${options.wait ? `?wait=${options.wait}` : ""}`, {
     data: { target, input, ...(options.thread ? { thread_id: options.thread } : {}) },
   });

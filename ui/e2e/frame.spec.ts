@@ -107,7 +107,10 @@ test.describe("for everybody", () => {
   const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
   for (const scheme of ["light", "dark"] as const) {
-    for (const size of [{ width: 1366, height: 860 }, { width: 390, height: 844 }]) {
+    for (const size of [
+      { width: 1366, height: 860 },
+      { width: 390, height: 844 },
+    ]) {
       test(`no barrier on any page, ${scheme}, ${size.width} wide`, async ({ page, request }) => {
         test.setTimeout(120_000);
         await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
@@ -115,7 +118,12 @@ test.describe("for everybody", () => {
         const check = async (where: string) => {
           await page.waitForTimeout(350);
           const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-          expect(violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join("; ")}`)).toEqual([]);
+          expect(
+            violations.map(
+              ({ id, nodes }) =>
+                `${where}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join("; ")}`,
+            ),
+          ).toEqual([]);
         };
         const essay = await startRun(request, "writer", "Why?", { wait: 30 });
         const asks = await startRun(request, "assistant", "Please delete files of the folder 'drafts'", { wait: 20 });
@@ -134,10 +142,17 @@ test.describe("for everybody", () => {
         await page.goto("runs");
         await page.getByRole("table").waitFor();
         await check("runs");
-        for (const [where, thread] of [["essay", essay], ["question", asks], ["failure", fails], ["failed tool", stock]] as const) {
+        for (const [where, thread] of [
+          ["essay", essay],
+          ["question", asks],
+          ["failure", fails],
+          ["failed tool", stock],
+        ] as const) {
           await page.goto(`chat/${thread.thread_id}`);
           await page.locator("[data-role]").first().waitFor();
-          const closed = page.locator('[data-tool] button[aria-expanded="false"], [data-reasoning] button[aria-expanded="false"]');
+          const closed = page.locator(
+            '[data-tool] button[aria-expanded="false"], [data-reasoning] button[aria-expanded="false"]',
+          );
           while ((await closed.count()) > 0) await closed.first().click();
           await check(where);
         }
@@ -160,7 +175,10 @@ test.describe("for everybody", () => {
         await check("palette");
         await page.keyboard.press("Escape");
         await page.goto("threads");
-        await page.getByRole("button", { name: /^Actions of/ }).first().click();
+        await page
+          .getByRole("button", { name: /^Actions of/ })
+          .first()
+          .click();
         await check("menu");
         await page.getByRole("menuitem", { name: "Rename" }).click();
         await check("rename");

@@ -14,14 +14,31 @@ async function serve(folder) {
   const local = join(root, ".venv/bin/python");
   const python = process.env.WEFT_PYTHON ?? (existsSync(local) ? local : "python3");
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_API_KEY$|^WEFT_/.test(name)));
-  const args = ["-m", "weft", "serve", join(here, "app.py"), "--store", `sqlite:///${join(folder, "weft.db")}`, "--port", "0", "--json"];
+  const args = [
+    "-m",
+    "weft",
+    "serve",
+    join(here, "app.py"),
+    "--store",
+    `sqlite:///${join(folder, "weft.db")}`,
+    "--port",
+    "0",
+    "--json",
+  ];
   const server = spawn(python, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   server.stdout.on("data", (chunk) => (said += chunk));
   for (let tries = 0; tries < 300; tries++) {
     if (server.exitCode !== null) throw new Error(`the server ended with ${server.exitCode}: ${said}`);
     const url = /"url": *"([^"]+)"/.exec(said)?.[1];
-    if (url && (await fetch(new URL("api/v1/health", url)).then((answer) => answer.ok, () => false))) return { server, url };
+    if (
+      url &&
+      (await fetch(new URL("api/v1/health", url)).then(
+        (answer) => answer.ok,
+        () => false,
+      ))
+    )
+      return { server, url };
     await new Promise((next) => setTimeout(next, 100));
   }
   server.kill();
@@ -30,8 +47,16 @@ async function serve(folder) {
 
 async function play(url) {
   const playwright = resolve(here, "../node_modules/@playwright/test/cli.js");
-  const env = { ...process.env, WEFT_URL: url, ...(process.env.WEFT_CHROMIUM || !found ? {} : { WEFT_CHROMIUM: found }) };
-  const child = spawn(process.execPath, [playwright, "test", ...process.argv.slice(2)], { cwd: resolve(here, ".."), env, stdio: "inherit" });
+  const env = {
+    ...process.env,
+    WEFT_URL: url,
+    ...(process.env.WEFT_CHROMIUM || !found ? {} : { WEFT_CHROMIUM: found }),
+  };
+  const child = spawn(process.execPath, [playwright, "test", ...process.argv.slice(2)], {
+    cwd: resolve(here, ".."),
+    env,
+    stdio: "inherit",
+  });
   return new Promise((done) => child.on("exit", (code) => done(code ?? 1)));
 }
 

@@ -126,7 +126,11 @@ test.describe("a thread of 2,000 messages", () => {
       Object.assign(window, { times });
       let began = 0;
       window.addEventListener("keydown", () => (began = performance.now()), true);
-      window.addEventListener("input", () => requestAnimationFrame(() => setTimeout(() => times.push(performance.now() - began))), true);
+      window.addEventListener(
+        "input",
+        () => requestAnimationFrame(() => setTimeout(() => times.push(performance.now() - began))),
+        true,
+      );
     });
     await page.keyboard.type("How long does it take to write this?", { delay: 60 });
     const times = await page.evaluate(() => (window as unknown as { times: number[] }).times.sort((a, b) => a - b));

@@ -11,7 +11,12 @@ const out = resolve(import.meta.dirname, "../../src/weft/ui/dist");
 const assets = join(out, "assets");
 const size = (file) => gzipSync(readFileSync(join(assets, file)), { level: 9 }).length / 1024;
 /** The chunks that a chunk cannot do without. */
-const needs = (file) => (file.endsWith(".js") ? [...readFileSync(join(assets, file), "utf8").matchAll(/(?:from|import)\s*["']\.\/([\w.-]+\.js)["']/g)].map((match) => match[1]) : []);
+const needs = (file) =>
+  file.endsWith(".js")
+    ? [...readFileSync(join(assets, file), "utf8").matchAll(/(?:from|import)\s*["']\.\/([\w.-]+\.js)["']/g)].map(
+        (match) => match[1],
+      )
+    : [];
 
 function closure(files) {
   const seen = new Set();
@@ -44,8 +49,16 @@ for (const page of pages.filter((file) => /^(home|chat|threads|runs|run)-/.test(
 }
 hold("the largest lazy chunk", Math.max(...pages.map(size)), LAZY);
 const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-hold("everything in the wheel, not gzipped twice", files.reduce((total, entry) => total + statSync(join(entry.parentPath, entry.name)).size, 0) / 1024, ALL);
-const missing = files.filter(({ name }) => /\.(js|css|svg|html)$/.test(name)).filter(({ name, parentPath }) => !files.some((other) => other.name === `${name}.gz` && other.parentPath === parentPath));
+hold(
+  "everything in the wheel, not gzipped twice",
+  files.reduce((total, entry) => total + statSync(join(entry.parentPath, entry.name)).size, 0) / 1024,
+  ALL,
+);
+const missing = files
+  .filter(({ name }) => /\.(js|css|svg|html)$/.test(name))
+  .filter(
+    ({ name, parentPath }) => !files.some((other) => other.name === `${name}.gz` && other.parentPath === parentPath),
+  );
 if (missing.length > 0) {
   failed = true;
   console.log(`no .gz beside: ${missing.map(({ name }) => name).join(", ")}`);

@@ -5,23 +5,41 @@ import { answerForm, type Approval, payloadOf } from "~/ui/answers";
 const DECISION = {
   anyOf: [
     { type: "boolean" },
-    { type: "object", properties: { decision: { enum: ["approve", "edit", "reject", "respond"] }, arguments: { type: "object" }, reason: { type: "string" }, response: { type: "string" } }, required: ["decision"] },
+    {
+      type: "object",
+      properties: {
+        decision: { enum: ["approve", "edit", "reject", "respond"] },
+        arguments: { type: "object" },
+        reason: { type: "string" },
+        response: { type: "string" },
+      },
+      required: ["decision"],
+    },
   ],
 };
-const form = (schema: Record<string, unknown> | null, payload: Parameters<typeof answerForm>[0]["payload"] = null) => answerForm({ id: "q", payload, schema });
+const form = (schema: Record<string, unknown> | null, payload: Parameters<typeof answerForm>[0]["payload"] = null) =>
+  answerForm({ id: "q", payload, schema });
 
 describe("a tool that asks first", () => {
   const decision = form(DECISION, { tool: "book", arguments: {} }) as Approval;
   it("is approved", () => expect(decision.approve).toEqual({ decision: "approve" }));
   it("is rejected", () => expect(decision.reject("")).toEqual({ decision: "reject" }));
   it("is rejected with a reason", () => expect(decision.reject("no")).toEqual({ decision: "reject", reason: "no" }));
-  it("is approved with other arguments", () => expect(decision.edit?.({ a: 1 })).toEqual({ decision: "edit", arguments: { a: 1 } }));
+  it("is approved with other arguments", () =>
+    expect(decision.edit?.({ a: 1 })).toEqual({ decision: "edit", arguments: { a: 1 } }));
   it("is answered for", () => expect(decision.respond?.("done")).toEqual({ decision: "respond", response: "done" }));
 });
 
 it("offers no edit where the schema has none", () => {
-  const approval = form({ type: "object", properties: { approved: { type: "boolean" }, reason: { type: "string" } } }) as Approval;
-  expect([approval.approve, approval.reject("x"), approval.edit]).toEqual([{ approved: true }, { approved: false, reason: "x" }, undefined]);
+  const approval = form({
+    type: "object",
+    properties: { approved: { type: "boolean" }, reason: { type: "string" } },
+  }) as Approval;
+  expect([approval.approve, approval.reject("x"), approval.edit]).toEqual([
+    { approved: true },
+    { approved: false, reason: "x" },
+    undefined,
+  ]);
 });
 
 it.each([
@@ -37,17 +55,27 @@ it.each([
 
 describe("a written answer", () => {
   const number = form({ type: "number" });
-  const json = form({ type: "object", properties: { n: { type: "integer" }, s: { type: "string", default: "x" }, l: { type: "array" } } });
+  const json = form({
+    type: "object",
+    properties: { n: { type: "integer" }, s: { type: "string", default: "x" }, l: { type: "array" } },
+  });
   it("is a number where one is asked for", () => expect(number.kind === "text" && number.parse("4.5")).toBe(4.5));
   it("is refused where it is none", () => expect(() => number.kind === "text" && number.parse("many")).toThrow());
-  it("begins with an example of its shape", () => expect(json.kind === "json" && JSON.parse(json.start)).toEqual({ n: 0, s: "x", l: [] }));
+  it("begins with an example of its shape", () =>
+    expect(json.kind === "json" && JSON.parse(json.start)).toEqual({ n: 0, s: "x", l: [] }));
   it("is refused where it is no JSON", () => expect(() => json.kind === "json" && json.parse("{")).toThrow());
 });
 
 it.each([
   ["May I?", { tool: null, text: "May I?", rest: undefined }],
-  [{ tool: "book", arguments: { hotel: "Roma" } }, { tool: "book", text: null, rest: { hotel: "Roma" } }],
-  [{ question: "Which?", choices: [1] }, { tool: null, text: "Which?", rest: { choices: [1] } }],
+  [
+    { tool: "book", arguments: { hotel: "Roma" } },
+    { tool: "book", text: null, rest: { hotel: "Roma" } },
+  ],
+  [
+    { question: "Which?", choices: [1] },
+    { tool: null, text: "Which?", rest: { choices: [1] } },
+  ],
   [null, { tool: null, text: null, rest: undefined }],
 ])("reads %j", (payload, expected) => {
   expect(payloadOf(payload)).toEqual(expected);

@@ -37,7 +37,10 @@ const finished = (seq: number) => frame(seq, { type: "run.finished" });
 const SYNC = "event: sync\ndata: {}\n\n";
 const stream = (response: ServerResponse) => response.writeHead(200, { "content-type": "text/event-stream" });
 
-async function watch(url: string, options: { after?: number; isOver?: () => Promise<boolean>; silence?: number; signal?: AbortSignal } = {}) {
+async function watch(
+  url: string,
+  options: { after?: number; isOver?: () => Promise<boolean>; silence?: number; signal?: AbortSignal } = {},
+) {
   const seen: string[] = [];
   const states: Connection[] = [];
   const end = await follow({
@@ -61,7 +64,10 @@ it("reads to the end of a run", async () => {
 
 it("goes on after a broken line from the last durable event, each of them once", async () => {
   const { url, ids } = await serving(
-    (response) => { stream(response).write(started + step(2) + SYNC + delta(2, "Hel")); setTimeout(() => response.destroy(), 20); },
+    (response) => {
+      stream(response).write(started + step(2) + SYNC + delta(2, "Hel"));
+      setTimeout(() => response.destroy(), 20);
+    },
     // A careless server sends number 2 again.
     (response) => stream(response).end(step(2) + step(3) + SYNC + delta(3, "Hello") + finished(4)),
   );
@@ -70,7 +76,10 @@ it("goes on after a broken line from the last durable event, each of them once",
 });
 
 it("goes on when the server ends the stream although the run does not rest", async () => {
-  const { url, ids } = await serving((response) => stream(response).end(started), (response) => stream(response).end(finished(2)));
+  const { url, ids } = await serving(
+    (response) => stream(response).end(started),
+    (response) => stream(response).end(finished(2)),
+  );
   expect((await watch(url)).seen).toEqual(["1", "2"]);
   expect(ids).toEqual([undefined, "1"]);
 });
@@ -81,13 +90,24 @@ it("begins where it is told", async () => {
   expect(ids).toEqual(["7"]);
 });
 
-it("does not take a pause in the past for the end", async () => {
-  const { url } = await serving((response) => stream(response).end(started + frame(2, { type: "run.paused" }) + frame(3, { type: "run.resumed", target: "t" }) + finished(4)));
+it("does not take a pause in the past for the end, even where the line breaks after it", async () => {
+  const { url, ids } = await serving(
+    (response) => {
+      const paused = frame(2, { type: "run.paused" });
+      stream(response).end(started + paused + frame(3, { type: "run.resumed", target: "t" }));
+    },
+    (response) => stream(response).end(finished(4)),
+  );
   expect((await watch(url)).seen).toEqual(["1", "2", "3", "4"]);
+  expect(ids).toEqual([undefined, "3"]);
 });
 
 it("waits through a server that is down for a while", async () => {
-  const { url, ids } = await serving((response) => response.writeHead(503).end("{}"), (response) => response.destroy(), (response) => stream(response).end(finished(1)));
+  const { url, ids } = await serving(
+    (response) => response.writeHead(503).end("{}"),
+    (response) => response.destroy(),
+    (response) => stream(response).end(finished(1)),
+  );
   expect((await watch(url)).seen).toEqual(["1"]);
   expect(ids).toHaveLength(3);
 });
@@ -99,7 +119,11 @@ it("takes 204 for: you have seen it all", async () => {
 });
 
 it("gives up where the server refuses for good, and says why", async () => {
-  const { url, ids } = await serving((response) => response.writeHead(404, { "content-type": "application/problem+json" }).end(JSON.stringify({ type: "store.not_found", title: "Not found", status: 404, detail: "no such run" })));
+  const { url, ids } = await serving((response) =>
+    response
+      .writeHead(404, { "content-type": "application/problem+json" })
+      .end(JSON.stringify({ type: "store.not_found", title: "Not found", status: 404, detail: "no such run" })),
+  );
   await expect(watch(url)).rejects.toMatchObject({ status: 404, code: "store.not_found", message: "no such run" });
   expect(ids).toHaveLength(1);
 });
@@ -138,7 +162,8 @@ it("reads characters that are cut in two by the network", async () => {
   const { url } = await serving((response) => {
     stream(response);
     let at = 0;
-    const next = () => (at < bytes.length ? response.write(bytes.subarray(at, (at += 7)), () => setImmediate(next)) : response.end());
+    const next = () =>
+      at < bytes.length ? response.write(bytes.subarray(at, (at += 7)), () => setImmediate(next)) : response.end();
     next();
   });
   expect((await watch(url)).seen).toEqual(["~Grüße 🧵", "1"]);

@@ -1,7 +1,18 @@
 import { expect, it } from "vitest";
 import { cost, duration, oneLine, totalTokens } from "~/ui/format";
 
-it.each([[0.0004, "0 ms"], [0.84, "840 ms"], [0.9999, "1.0 s"], [3.21, "3.2 s"], [9.97, "10 s"], [59.6, "1 min 0 s"], [125, "2 min 5 s"], [4320, "1 h 12 min"], [-1, "—"], [NaN, "—"]])("%s s is %s", (seconds, expected) => {
+it.each([
+  [0.0004, "0 ms"],
+  [0.84, "840 ms"],
+  [0.9999, "1.0 s"],
+  [3.21, "3.2 s"],
+  [9.97, "10 s"],
+  [59.6, "1 min 0 s"],
+  [125, "2 min 5 s"],
+  [4320, "1 h 12 min"],
+  [-1, "—"],
+  [NaN, "—"],
+])("%s s is %s", (seconds, expected) => {
   expect(duration(seconds)).toBe(expected);
 });
 

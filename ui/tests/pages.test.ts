@@ -3,10 +3,19 @@ import type { StoredMessage } from "~/api/types";
 import { add, answered, isAbsent, missing, nothing, PAGE, pageOf, rangeOf, resultOf } from "~/features/chat/pages";
 import { search } from "~/features/chat/search";
 
-const message = (seq: number, text = `message ${seq}`): StoredMessage => ({ seq, run_id: null, at: 0, message: { role: "user", parts: [{ type: "text", text }] } });
+const message = (seq: number, text = `message ${seq}`): StoredMessage => ({
+  seq,
+  run_id: null,
+  at: 0,
+  message: { role: "user", parts: [{ type: "text", text }] },
+});
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => message(from + at));
 
-it.each([[1, 0], [PAGE, 0], [PAGE + 1, 1]])("message %s is on page %s", (seq, page) => {
+it.each([
+  [1, 0],
+  [PAGE, 0],
+  [PAGE + 1, 1],
+])("message %s is on page %s", (seq, page) => {
   expect(pageOf(seq)).toBe(page);
   const { after, before } = rangeOf(page);
   expect(seq > after && seq < before).toBe(true);
@@ -30,17 +39,41 @@ describe("what is missing", () => {
 });
 
 it("finds the result of a call in the tool messages right after it", () => {
-  const tool = (seq: number, callId: string): StoredMessage => ({ seq, run_id: null, at: 0, message: { role: "tool", parts: [{ type: "tool_result", call_id: callId, name: "t", content: callId }] } });
+  const tool = (seq: number, callId: string): StoredMessage => ({
+    seq,
+    run_id: null,
+    at: 0,
+    message: { role: "tool", parts: [{ type: "tool_result", call_id: callId, name: "t", content: callId }] },
+  });
   const loaded = add(nothing, [message(1), tool(2, "a"), tool(3, "b"), message(4), tool(5, "c")]);
   expect(resultOf(loaded, 1, "b")?.content).toBe("b");
   expect(resultOf(loaded, 1, "c")).toBeUndefined();
 });
 
 describe("search", () => {
-  const call: StoredMessage = { seq: 2, run_id: null, at: 0, message: { role: "assistant", parts: [{ type: "tool_call", id: "c", name: "weather", arguments: { city: "Rome" } }] } };
-  const result: StoredMessage = { seq: 3, run_id: null, at: 0, message: { role: "tool", parts: [{ type: "tool_result", call_id: "c", name: "weather", content: "Sunny" }] } };
+  const call: StoredMessage = {
+    seq: 2,
+    run_id: null,
+    at: 0,
+    message: {
+      role: "assistant",
+      parts: [{ type: "tool_call", id: "c", name: "weather", arguments: { city: "Rome" } }],
+    },
+  };
+  const result: StoredMessage = {
+    seq: 3,
+    run_id: null,
+    at: 0,
+    message: { role: "tool", parts: [{ type: "tool_result", call_id: "c", name: "weather", content: "Sunny" }] },
+  };
   const loaded = add(nothing, [message(1, "How is Rome?"), call, result, message(4, "bye")]);
-  it.each([["rome", [1, 2]], ["SUNNY", [2]], ["  bye ", [4]], ["", []], ["snow", []]])("of %j finds %j", (query, expected) => {
+  it.each([
+    ["rome", [1, 2]],
+    ["SUNNY", [2]],
+    ["  bye ", [4]],
+    ["", []],
+    ["snow", []],
+  ])("of %j finds %j", (query, expected) => {
     expect(search(loaded, query)).toEqual(expected);
   });
 });

@@ -17,9 +17,16 @@ function log(...events: (RunEvent | [RunEvent, string[]])[]): Envelope[] {
 }
 
 const run = (...events: Parameters<typeof log>) => reduceAll(emptyView("r"), log(...events));
-const delta = (text: string, kind?: "reasoning"): RunEvent => ({ type: "delta", message_id: "m", text, ...(kind ? { kind } : {}) });
+const delta = (text: string, kind?: "reasoning"): RunEvent => ({
+  type: "delta",
+  message_id: "m",
+  text,
+  ...(kind ? { kind } : {}),
+});
 const said = (seq: number, text: string): RunEvent => ({
-  type: "message.added", seq, message: { role: "assistant", id: "m", parts: [{ type: "text", text }] },
+  type: "message.added",
+  seq,
+  message: { role: "assistant", id: "m", parts: [{ type: "text", text }] },
 });
 
 describe("how a run stands", () => {
@@ -28,13 +35,37 @@ describe("how a run stands", () => {
   const table: [string, RunEvent[], Partial<RunView>][] = [
     ["nothing yet", [], { status: "unknown", seq: 0 }],
     ["started", [started], { status: "running", target: "desk", startedAt: 100 }],
-    ["paused", [started, { type: "run.paused", questions: [question] }], { status: "paused", questions: [question], endedAt: 101 }],
-    ["resumed", [started, { type: "run.paused", questions: [question] }, { type: "run.resumed", target: "desk" }], { status: "running", questions: [], endedAt: null, startedAt: 100 }],
-    ["finished", [started, { type: "run.finished", output: 42, usage: { input_tokens: 3 } }], { status: "finished", output: 42, usage: { input_tokens: 3 } }],
+    [
+      "paused",
+      [started, { type: "run.paused", questions: [question] }],
+      { status: "paused", questions: [question], endedAt: 101 },
+    ],
+    [
+      "resumed",
+      [started, { type: "run.paused", questions: [question] }, { type: "run.resumed", target: "desk" }],
+      { status: "running", questions: [], endedAt: null, startedAt: 100 },
+    ],
+    [
+      "finished",
+      [started, { type: "run.finished", output: 42, usage: { input_tokens: 3 } }],
+      { status: "finished", output: 42, usage: { input_tokens: 3 } },
+    ],
     ["finished without output", [started, { type: "run.finished" }], { status: "finished", output: null }],
-    ["failed", [started, { type: "run.failed", code: "model", message: "down" }], { status: "failed", error: { code: "model", message: "down" } }],
-    ["cancelled", [started, { type: "run.cancelled", reason: "enough" }], { status: "cancelled", cancelReason: "enough" }],
-    ["failed, then recovered", [started, { type: "run.failed", code: "x", message: "y" }, { type: "run.resumed", target: "desk" }], { status: "running", error: null }],
+    [
+      "failed",
+      [started, { type: "run.failed", code: "model", message: "down" }],
+      { status: "failed", error: { code: "model", message: "down" } },
+    ],
+    [
+      "cancelled",
+      [started, { type: "run.cancelled", reason: "enough" }],
+      { status: "cancelled", cancelReason: "enough" },
+    ],
+    [
+      "failed, then recovered",
+      [started, { type: "run.failed", code: "x", message: "y" }, { type: "run.resumed", target: "desk" }],
+      { status: "running", error: null },
+    ],
   ];
   it.each(table)("%s", (_, events, expected) => {
     expect(run(...events)).toMatchObject(expected);
@@ -44,7 +75,14 @@ describe("how a run stands", () => {
 describe("messages in the making", () => {
   it("grow with their deltas, words and thoughts apart", () => {
     const view = run(delta("Let me", "reasoning"), delta(" see", "reasoning"), delta("Hel"), delta("lo"));
-    expect(view.partials.get("m")).toEqual({ messageId: "m", path: PATH, text: "Hello", reasoning: "Let me see", since: 100, textSince: 102 });
+    expect(view.partials.get("m")).toEqual({
+      messageId: "m",
+      path: PATH,
+      text: "Hello",
+      reasoning: "Let me see",
+      since: 100,
+      textSince: 102,
+    });
   });
   it("give way to the message that is stored", () => {
     const view = run(delta("Hel"), [said(2, "Hello"), ["desk"]]);
@@ -83,27 +121,58 @@ describe("joining in the middle", () => {
 
 describe("work", () => {
   it("is open while it runs, and closed under the same id", () => {
-    const open = run({ type: "node.started", node: "think" }, { type: "tool.started", call_id: "c", name: "add", arguments: { a: 1 } });
-    expect([...open.open.values()].map(({ kind, end }) => [kind, end])).toEqual([["node", null], ["tool", null]]);
+    const open = run(
+      { type: "node.started", node: "think" },
+      { type: "tool.started", call_id: "c", name: "add", arguments: { a: 1 } },
+    );
+    expect([...open.open.values()].map(({ kind, end }) => [kind, end])).toEqual([
+      ["node", null],
+      ["tool", null],
+    ]);
     const ids = [...open.open.keys()];
-    const closed = reduceAll(open, log({ type: "tool.finished", call_id: "c", name: "add", started_at: 101 }, { type: "node.finished", node: "think", started_at: 100 }));
+    const closed = reduceAll(
+      open,
+      log(
+        { type: "tool.finished", call_id: "c", name: "add", started_at: 101 },
+        { type: "node.finished", node: "think", started_at: 100 },
+      ),
+    );
     expect(closed.open.size).toBe(0);
     expect(closed.spans.map(({ id }) => id).sort()).toEqual(ids.sort());
     expect(closed.spans[0]).toMatchObject({ kind: "tool", start: 101, arguments: { a: 1 }, failed: false });
   });
   it("knows a tool's arguments and result from messages, where only those are stored", () => {
-    const call: RunEvent = { type: "message.added", seq: 2, message: { role: "assistant", parts: [{ type: "tool_call", id: "c", name: "add", arguments: { a: 1 } }] } };
-    const answer: RunEvent = { type: "message.added", seq: 3, message: { role: "tool", parts: [{ type: "tool_result", call_id: "c", name: "add", content: "no", failed: true }] } };
+    const call: RunEvent = {
+      type: "message.added",
+      seq: 2,
+      message: { role: "assistant", parts: [{ type: "tool_call", id: "c", name: "add", arguments: { a: 1 } }] },
+    };
+    const answer: RunEvent = {
+      type: "message.added",
+      seq: 3,
+      message: {
+        role: "tool",
+        parts: [{ type: "tool_result", call_id: "c", name: "add", content: "no", failed: true }],
+      },
+    };
     const view = run(call, { type: "tool.finished", call_id: "c", name: "add", started_at: 100 }, answer);
     expect(view.spans[0]).toMatchObject({ arguments: { a: 1 }, failed: true, result: { content: "no" } });
   });
   it("that failed says why", () => {
-    expect(run({ type: "node.failed", node: "think", code: "x", message: "down", attempt: 2 }).spans[0]).toMatchObject({ failed: true, attempt: 2, error: { code: "x", message: "down" } });
+    expect(run({ type: "node.failed", node: "think", code: "x", message: "down", attempt: 2 }).spans[0]).toMatchObject({
+      failed: true,
+      attempt: 2,
+      error: { code: "x", message: "down" },
+    });
   });
 });
 
 describe("usage", () => {
-  const model = (cost: number | null | undefined): RunEvent => ({ type: "model.finished", model: "m", usage: { requests: 1, input_tokens: 2, ...(cost === undefined ? {} : { cost }) } });
+  const model = (cost: number | null | undefined): RunEvent => ({
+    type: "model.finished",
+    model: "m",
+    usage: { requests: 1, input_tokens: 2, ...(cost === undefined ? {} : { cost }) },
+  });
   it.each([
     [0.5, 0.25, 0.75],
     [0.5, null, null],

@@ -12,11 +12,25 @@ describe("reads", () => {
     ["name and id", ["id: 7\nevent: delta\ndata: {}\n\n"], [{ event: "delta", data: "{}", id: "7" }]],
     ["several lines of data", ["data: a\ndata:b\ndata:  c\n\n"], [{ event: "message", data: "a\nb\n c", id: "" }]],
     ["CRLF", ["data: a\r\n\r\n"], [{ event: "message", data: "a", id: "" }]],
-    ["CR alone", ["data: a\r\rdata: b\r\r\n"], [{ event: "message", data: "a", id: "" }, { event: "message", data: "b", id: "" }]],
-    ["CRLF cut in two", ["data: a\r", "\n\r", "\n"], [{ event: "message", data: "a", id: "" }]],
+    [
+      "CR alone",
+      ["data: a\r\rdata: b\r\r\n"],
+      [
+        { event: "message", data: "a", id: "" },
+        { event: "message", data: "b", id: "" },
+      ],
+    ],
+    ["CRLF cut in two", ["data: a\r", "\ndata: b\r\n\r\n"], [{ event: "message", data: "a\nb", id: "" }]],
     ["an event in many pieces", ["da", "ta: ", "a", "\n", "\n"], [{ event: "message", data: "a", id: "" }]],
     ["comments as silence", [": still here\n\n", "data: a\n\n"], [{ event: "message", data: "a", id: "" }]],
-    ["an id that stays", ["id: 1\ndata: a\n\ndata: b\n\n"], [{ event: "message", data: "a", id: "1" }, { event: "message", data: "b", id: "1" }]],
+    [
+      "an id that stays",
+      ["id: 1\ndata: a\n\ndata: b\n\n"],
+      [
+        { event: "message", data: "a", id: "1" },
+        { event: "message", data: "b", id: "1" },
+      ],
+    ],
     ["empty data", ["data\n\n"], [{ event: "message", data: "", id: "" }]],
     ["no data, no event", ["event: x\n\n"], []],
     ["a byte order mark", ["\uFEFFdata: a\n\n"], [{ event: "message", data: "a", id: "" }]],

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -49,6 +50,7 @@ def dev(
 
 
 def _supervise(folder: Path, target: str, options: list[str], first: list[str], fd: int) -> None:
+    signal.signal(signal.SIGTERM, _leave)  # or the server would outlive this process
     extra = first
     while True:
         before = dict(_stamps(folder))
@@ -61,6 +63,10 @@ def _supervise(folder: Path, target: str, options: list[str], first: list[str], 
         finally:
             _end(child)
         extra = ["--no-browser"]
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _until_change(folder: Path, before: dict[str, int]) -> str:

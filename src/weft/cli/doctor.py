@@ -19,6 +19,7 @@ from weft.cli.threads import recorded
 from weft.errors import UsageError, WeftError
 from weft.models.choose import KEYS, at_hand, read_dotenv
 from weft.models.demo import Demo
+from weft.models.litellm import refuse
 from weft.server.listen import bind
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -138,11 +139,12 @@ def _litellm() -> Iterator[Finding]:
     except PackageNotFoundError as error:
         yield Finding("LiteLLM", "bad", f"{error.name} is not installed", "pip install --upgrade weft")
         return
-    if found in ("1.82.7", "1.82.8"):
-        yield Finding(
-            "LiteLLM", "bad", f"{found} is a malicious release", "pip install --upgrade litellm; change your keys"
-        )
-    elif client.split(".")[0] != "2":
+    try:
+        refuse(found)
+    except UsageError as error:
+        yield Finding("LiteLLM", "bad", str(error), "pip install --upgrade litellm")
+        return
+    if client.split(".")[0] != "2":
         yield Finding("LiteLLM", "bad", f"openai {client} does not fit", "pip install 'openai>=2.20,<3'")
     else:
         yield Finding("LiteLLM", "ok", f"{found}, openai {client}")

@@ -18,6 +18,7 @@ from rich.text import Text
 from weft.app import App
 from weft.cli.console import Transcript, clean, out
 from weft.events import Envelope, RunFailed
+from weft.models.litellm import close_connections
 from weft.storage.base import Page, QuestionRow, RunRecord, Scope
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Talk:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             self.do(self.app.close())
+            self.do(close_connections())
         finally:
             self._runner.close()
 

@@ -53,6 +53,7 @@ class Embedded:
         self._concurrency = concurrency
         self._heap: list[tuple[float, int, int, Job]] = []
         self._order = count()
+        self._queued: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._discarded: set[str] = set()
         self._wake = asyncio.Event()
@@ -62,7 +63,10 @@ class Embedded:
         tx.after_commit(lambda: self.push(job))
 
     def push(self, job: Job) -> None:
-        """Queue a job that is already on record."""
+        """Queue a job that is already on record; one that is queued already is not queued twice."""
+        if job.id in self._queued:
+            return
+        self._queued.add(job.id)
         heapq.heappush(self._heap, (job.not_before or 0.0, job.priority, next(self._order), job))
         self._wake.set()
 
@@ -76,6 +80,7 @@ class Embedded:
                 self._wake.clear()
                 while self._due():
                     job = heapq.heappop(self._heap)[3]
+                    self._queued.discard(job.id)
                     if job.id in self._discarded:
                         self._discarded.remove(job.id)
                         continue

@@ -60,7 +60,7 @@ class Runnable(ABC, Generic[In, Out]):
         task = asyncio.create_task(_run(self, input, deps, hub, run_id))
         task.add_done_callback(lambda _: listener.ring())
         try:
-            async for envelope in _live(listener, task):
+            async for envelope in live(listener, task):
                 yield envelope
             await task
         finally:
@@ -68,7 +68,7 @@ class Runnable(ABC, Generic[In, Out]):
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _live(listener: Listener, task: "asyncio.Task[Any]") -> AsyncGenerator[Envelope]:
+async def live(listener: Listener, task: "asyncio.Task[Any]") -> AsyncGenerator[Envelope]:
     """Envelopes until the task is done and all are read."""
     queue = listener.queue
     while True:

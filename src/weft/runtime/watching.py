@@ -23,12 +23,10 @@ class Watch:
         run_id: str,
         after: int,
         driven: Callable[[str], bool],
-        over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store, self._hub, self._scope, self._run_id = store, hub, scope, run_id
         self._after = after
         self._driven = driven
-        self._over = over
 
     async def follow(self) -> AsyncGenerator[Envelope | Sync]:
         """Until the run rests.
@@ -47,8 +45,6 @@ class Watch:
                 if record.status in RESTING:
                     return
                 if not self._driven(self._run_id):
-                    if self._over():
-                        return
                     await listener.wait(_POLL)
                     continue
                 async for happening in self._live(listener):

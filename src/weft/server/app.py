@@ -1,5 +1,6 @@
 """``create_app``: the FastAPI application over an ``App``."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from weft.app import App
+from weft.models.litellm import close_connections
 from weft.server import errors
 from weft.server.catalog import Catalog
 from weft.server.deps import Admit, Served, everything_of
@@ -34,11 +36,15 @@ async def _lifespan(api: FastAPI) -> AsyncGenerator[None]:
     served: Served = api.state.weft
     async with served.app:
         await served.app.start()
+        warming = asyncio.create_task(served.catalog.warm())
         try:
             yield
         finally:
             served.streams.close()
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
             await served.app.stop(served.grace)
+            await close_connections()
 
 
 def create_app(

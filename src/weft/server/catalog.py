@@ -13,6 +13,7 @@ from weft.messages import Json
 from weft.models.base import Model
 from weft.models.choose import at_hand
 from weft.models.demo import Demo
+from weft.models.litellm import LiteLLM, loaded
 from weft.server.views import AgentView, ModelsHealth, ToolView
 from weft.tools.base import Tool, ToolSet
 from weft.tools.function import as_tool
@@ -24,6 +25,14 @@ class Catalog:
     def __init__(self, app: App) -> None:
         self._app = app
         self._known: dict[str, AgentView] = {}
+
+    async def warm(self) -> None:
+        """Import LiteLLM now, in a thread, if a target is going to need it: the first run shall not wait for that."""
+        targets = self._app.targets().values()
+        agents = [cast("Agent[Any]", target) for target in targets if isinstance(target, Agent)]
+        models = await asyncio.to_thread(lambda: [_model(agent) for agent in agents])
+        if any(isinstance(model, LiteLLM) for model in models):
+            await loaded()
 
     async def default(self) -> ModelsHealth:
         """The model of agents that name none, and why it is this one."""

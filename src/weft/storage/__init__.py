@@ -10,21 +10,12 @@
 """
 
 import asyncio
-from typing import Protocol
 
 from weft.errors import UsageError
 from weft.storage.base import Store
 
 
-class OpenStore(Store, Protocol):
-    """A store that can be closed by whoever opened it."""
-
-    async def close(self) -> None:
-        """Write what is queued, and let go of the database."""
-        ...
-
-
-async def open_store(url: str = "sqlite://", *, migrate: bool = True) -> OpenStore:
+async def open_store(url: str = "sqlite://", *, migrate: bool = True) -> Store:
     """Open a store, and make its tables or bring them up to date unless ``migrate`` is false.
 
     ``sqlite:///weft.db`` is a file beside you, ``sqlite:////var/weft.db`` one by its whole path, and
@@ -47,11 +38,11 @@ async def open_store(url: str = "sqlite://", *, migrate: bool = True) -> OpenSto
     raise UsageError(f"{url!r} is no address of a store: sqlite:///file.db or postgresql://host/database")
 
 
-def _open_sqlite(url: str, migrate: bool) -> OpenStore:
+def _open_sqlite(url: str, migrate: bool) -> Store:
     """In a thread, with the import of SQLAlchemy."""
     from weft.storage.doors import open_sqlite  # noqa: PLC0415
 
     return open_sqlite(url, migrate=migrate)
 
 
-__all__ = ["OpenStore", "Store", "open_store"]
+__all__ = ["Store", "open_store"]

@@ -259,11 +259,13 @@ class Page(Struct, frozen=True):
 class Runs(Protocol):
     """Runs: who may drive them, and how they ended."""
 
-    async def create(self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None) -> RunRecord:
+    async def create(
+        self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None, title: str = ""
+    ) -> RunRecord:
         """Insert the run (and its thread, where it is new) and enqueue job ``run/0`` in one transaction.
 
         With a ``worker`` the run is acquired for it in the same transaction, if its thread is free; else it
-        stays ``queued``. Without ``enqueue`` there is no job: the caller sees to it.
+        stays ``queued``. Without ``enqueue`` there is no job: the caller sees to it. A new thread gets ``title``.
 
         With an ``idempotency_key`` that the workspace has seen, nothing is written and the run that
         has it comes back.

@@ -30,7 +30,7 @@ from sqlalchemy.sql.type_api import TypeEngine
 from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
 from weft.storage.base import ENDED, RESTING, Commit, RunChange
-from weft.storage.queries import greatest
+from weft.storage.pieces import greatest
 
 _pack = msgspec.msgpack.Encoder().encode
 

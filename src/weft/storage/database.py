@@ -1,6 +1,7 @@
 """What the two databases do differently: how the steps of an operation are run, and commits written."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio import Future
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from weft.storage.base import Commit, Enqueue, Job
@@ -29,7 +30,7 @@ class Database(Protocol):
         """
         ...
 
-    def commit(self, commit: Commit) -> Awaitable[None]: ...
+    def commit(self, commit: Commit) -> "Future[None]": ...
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]: ...
 

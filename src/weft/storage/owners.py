@@ -1,6 +1,6 @@
 """The numbers of workspaces and users: each name is in the database once."""
 
-from weft.storage import queries as q
+from weft.storage import run_queries as q
 from weft.storage.query import Steps
 
 

@@ -133,7 +133,7 @@ class Postgres:
 
         return await persist(attempt)
 
-    def commit(self, commit: Commit) -> Awaitable[None]:
+    def commit(self, commit: Commit) -> "asyncio.Future[None]":
         link = self._link()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         link.line.append((commit, future))

@@ -48,7 +48,7 @@ from weft.storage.commits import (
     touch_row,
     touched,
 )
-from weft.storage.queries import greatest, last_event
+from weft.storage.pieces import greatest, last_event
 from weft.storage.query import Query
 from weft.storage.tables import SECONDS, finished, questions, runs, threads
 

@@ -1,24 +1,22 @@
-"""Runs, workers and questions of a SQL store: the steps of each operation, for either database."""
+"""Runs and workers of a SQL store: the steps of each operation, for either database."""
 
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 
 from weft.errors import Conflict, NotFound, StoreError
 from weft.events import RunCancelled, encode
-from weft.storage import queries as q
-from weft.storage.base import Enqueue, EventRow, Job, Page, QuestionRow, RunRecord, Scope, Status, Tx
-from weft.storage.cursor import parse
+from weft.storage import run_queries as q
+from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
 from weft.storage.query import Row, Steps
+from weft.storage.thread_queries import USE_THREAD, WITHDRAW
 
 _RUN_FIELDS = RunRecord.__struct_fields__
-_QUESTION_FIELDS = QuestionRow.__struct_fields__
 
 
 class SqlRuns:
@@ -27,7 +25,9 @@ class SqlRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None) -> RunRecord:
+    async def create(
+        self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None, title: str = ""
+    ) -> RunRecord:
         def jobs(made: tuple[RunRecord, bool]) -> Sequence[Job]:
             run, new = made
             if not new or enqueue is None:
@@ -38,7 +38,9 @@ class SqlRuns:
 
         while True:
             try:
-                steps = partial(_create, record) if worker is None else partial(_create_for, worker, record)
+                steps = (
+                    partial(_create, record, title) if worker is None else partial(_create_for, worker, record, title)
+                )
                 return (await self._database.queue(steps, jobs, enqueue or _nobody))[0]
             except _Raced:
                 continue
@@ -107,7 +109,7 @@ class SqlRuns:
             n, owner, target = rows[0]
             path = msgspec.json.encode([target]).decode()
             yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "at": at, "path": path, "body": body}
-            yield q.WITHDRAW, {"run": n}
+            yield WITHDRAW, {"run": n}
             return _run((yield q.RUN_BY_N, {"n": n})[0])
 
         return await self._database.write(steps)
@@ -168,52 +170,11 @@ class SqlWorkers:
         return len(await self._database.queue(steps, _same, enqueue))
 
 
-class SqlQuestions:
-    """``base.Questions`` on a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def open(self, scope: Scope, page: Page, *, run_id: str | None = None) -> Sequence[QuestionRow]:
-        query = q.question_page(
-            user=scope.user is not None, newest=page.newest, cursor=page.cursor is not None, run=run_id is not None
-        )
-        values: dict[str, Any] = {"limit": page.limit, "run": run_id, **_whose(scope)}
-        if page.cursor is not None:
-            at, rest = parse(page.cursor)
-            values["at"], (values["after_run"], _, values["after_id"]) = at, rest.partition(":")
-
-        def steps() -> Steps[Sequence[QuestionRow]]:
-            return [QuestionRow(**dict(zip(_QUESTION_FIELDS, row, strict=True))) for row in (yield query, values)]
-
-        return await self._database.read(steps)
-
-    async def answer(self, scope: Scope, run_id: str, question_id: str, answer: bytes) -> bool:
-        def steps() -> Steps[bool]:
-            rows = yield q.QUESTION, {"run": run_id, "id": question_id, **_whose(scope)}
-            if not rows:
-                raise NotFound(f"run {run_id!r} asks no question {question_id!r}")
-            if (yield q.ANSWER, {"n": rows[0][0], "id": question_id, "answer": answer}):
-                return True
-            rows = yield q.QUESTION, {"run": run_id, "id": question_id, **_whose(scope)}
-            if rows and rows[0][1] == "answered" and rows[0][2] != answer:
-                raise Conflict(f"question {question_id!r} of run {run_id!r} has another answer already")
-            return False
-
-        return await self._database.write(steps)
-
-    async def answers(self, run_id: str) -> dict[str, bytes]:
-        def steps() -> Steps[dict[str, bytes]]:
-            return {row[0]: row[1] for row in (yield q.ANSWERS, {"run": run_id})}
-
-        return await self._database.read(steps)
-
-
 class _Raced(StoreError):
     """The same run was made by somebody else at this very moment: look again."""
 
 
-def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+def _create(record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
     """The run, and whether it is new."""
     n, owner = yield from owner_of(record.workspace, record.user_id)
     digest = None if record.idempotency_key is None else _digest(record)
@@ -224,8 +185,8 @@ def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
         if rows:
             return _run(rows[0][1:]), False
     at = record.created_at or time.time()
-    thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "at": at}
-    rows = yield q.USE_THREAD, thread
+    thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "title": title, "at": at}
+    rows = yield USE_THREAD, thread
     if not rows:
         raise NotFound(f"no thread {record.thread_id!r}")
     values = {
@@ -251,9 +212,9 @@ def _create(record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
     return found, False
 
 
-def _create_for(worker: str, record: RunRecord) -> Steps[tuple[RunRecord, bool]]:
+def _create_for(worker: str, record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
     """The run, acquired at once if its thread is free."""
-    run, new = yield from _create(record)
+    run, new = yield from _create(record, title)
     if new and run.status == "queued":
         values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
         if rows := (yield q.ACQUIRE, values):

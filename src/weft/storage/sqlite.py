@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -97,7 +97,7 @@ class Sqlite:
         tx.committed()
         return result
 
-    def commit(self, commit: Commit) -> Awaitable[None]:
+    def commit(self, commit: Commit) -> "asyncio.Future[None]":
         return self._writer.submit(commit)
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:

@@ -26,9 +26,10 @@ from weft.storage.commits import (
     touch_row,
     touched,
 )
-from weft.storage.queries import WITHDRAW, last_event
+from weft.storage.pieces import last_event
 from weft.storage.query import Query
 from weft.storage.tables import finished, runs, threads
+from weft.storage.thread_queries import WITHDRAW
 
 _TYPES = {"run_id": Text(), "fence": NUMBER, "parent": NUMBER, "owner_n": NUMBER, **TOUCH_COLUMNS, **CHANGE_COLUMNS}
 

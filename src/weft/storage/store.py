@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from weft.storage.base import Commit
 from weft.storage.database import Database
-from weft.storage.runs import SqlQuestions, SqlRuns, SqlWorkers
+from weft.storage.questions import SqlQuestions
+from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.threads import SqlBlobs, SqlThreads
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from weft.errors import Conflict, NotFound
-from weft.storage import queries as q
+from weft.storage import thread_queries as q
 from weft.storage.base import ContextRow, FinishedRow, MessageRow, Opened, Page, Scope, SlotRow, Snapshot, ThreadRecord
 from weft.storage.cursor import parse
 from weft.storage.database import Database

@@ -1,8 +1,6 @@
 /** One function per endpoint of the REST API; every failure is an `ApiError`. */
 import { apiUrl, type Query } from "./base";
-import type {
-  Agent, ContextView, Health, Json, Page, Problem, Run, Status, StoredMessage, Thread,
-} from "./types";
+import type { Agent, ContextView, Health, Json, Page, Problem, Run, Status, StoredMessage, Thread } from "./types";
 
 /** What the server said went wrong (RFC 9457), or that it could not be reached (`status` 0). */
 export class ApiError extends Error {
@@ -19,7 +17,11 @@ export class ApiError extends Error {
     const text = await response.text().catch(() => "");
     try {
       const problem = JSON.parse(text) as Partial<Problem>;
-      return new ApiError(response.status, problem.type ?? "http", problem.detail || problem.title || response.statusText);
+      return new ApiError(
+        response.status,
+        problem.type ?? "http",
+        problem.detail || problem.title || response.statusText,
+      );
     } catch {
       return new ApiError(response.status, "http", text.slice(0, 300) || `${response.status} ${response.statusText}`);
     }
@@ -87,10 +89,11 @@ export const api = {
     call<ContextView>("GET", `threads/${id(threadId)}/context`, { signal }),
 
   /** `key` makes a repeated request (a retry after a lost answer) harmless. */
-  startRun: (run: NewRun, key: string) =>
-    call<Run>("POST", "runs", { body: run, headers: { "idempotency-key": key } }),
-  runs: (query: { limit?: number; cursor?: string | null; thread_id?: string; status?: Status }, signal?: AbortSignal) =>
-    call<Page<Run>>("GET", "runs", { query, signal }),
+  startRun: (run: NewRun, key: string) => call<Run>("POST", "runs", { body: run, headers: { "idempotency-key": key } }),
+  runs: (
+    query: { limit?: number; cursor?: string | null; thread_id?: string; status?: Status },
+    signal?: AbortSignal,
+  ) => call<Page<Run>>("GET", "runs", { query, signal }),
   run: (runId: string, signal?: AbortSignal) => call<Run>("GET", `runs/${id(runId)}`, { signal }),
   cancelRun: (runId: string, reason?: string) =>
     call<Run>("POST", `runs/${id(runId)}/cancel`, { body: reason ? { reason } : {} }),

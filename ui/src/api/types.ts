@@ -37,7 +37,14 @@ export interface Page<T, C = string> {
 }
 
 export const STATUSES: readonly Status[] = [
-  "queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead",
+  "queued",
+  "running",
+  "sleeping",
+  "paused",
+  "finished",
+  "failed",
+  "cancelled",
+  "dead",
 ];
 
 /** Over for good: nothing can happen in the run any more. */

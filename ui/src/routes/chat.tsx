@@ -26,16 +26,27 @@ export default function ChatRoute() {
   const list = <ThreadList current={threadId} onNew={leave} onGone={leave} />;
   const before = phone && (
     <>
-      <IconButton label={t.chat.threads} onClick={() => setSide(true)}><MessagesSquare size={17} /></IconButton>
+      <IconButton label={t.chat.threads} onClick={() => setSide(true)}>
+        <MessagesSquare size={17} />
+      </IconButton>
       <Sheet side="left" open={side} onOpenChange={setSide} title={t.chat.threads}>
-        <div className="flex min-h-0 flex-1 flex-col" onClick={(event) => (event.target as HTMLElement).closest("a") && setSide(false)}>{list}</div>
+        <div
+          className="flex min-h-0 flex-1 flex-col"
+          onClick={(event) => (event.target as HTMLElement).closest("a") && setSide(false)}
+        >
+          {list}
+        </div>
       </Sheet>
     </>
   );
   return (
     <div className="flex min-h-0 flex-1">
       {!phone && <div className="flex w-64 shrink-0 flex-col border-r border-line bg-surface/60">{list}</div>}
-      {threadId ? <OneThread key={threadId} threadId={threadId} before={before} onGone={leave} /> : <NewChat before={before} />}
+      {threadId ? (
+        <OneThread key={threadId} threadId={threadId} before={before} onGone={leave} />
+      ) : (
+        <NewChat before={before} />
+      )}
     </div>
   );
 }
@@ -52,15 +63,30 @@ function OneThread({ threadId, before, onGone }: { threadId: string; before: Rea
   const panel = <ContextPanel threadId={threadId} onGoTo={goTo} />;
   const actions = (
     <>
-      <IconButton label={t.context.title} aria-pressed={context} onClick={() => setContext(!context)} className={context ? "bg-active" : undefined}><Layers size={16} /></IconButton>
+      <IconButton
+        label={t.context.title}
+        aria-pressed={context}
+        onClick={() => setContext(!context)}
+        className={context ? "bg-active" : undefined}
+      >
+        <Layers size={16} />
+      </IconButton>
       {thread && <ThreadActions thread={thread} onDeleted={onGone} />}
     </>
   );
   return (
     <>
       <ThreadView threadId={threadId} jump={jump} before={before} actions={actions} />
-      {wide ? context && <aside aria-label={t.chat.context} className="flex w-88 shrink-0 flex-col border-l border-line bg-surface/60">{panel}</aside> : (
-        <Sheet side="right" open={context} onOpenChange={setContext} title={t.context.title}>{panel}</Sheet>
+      {wide ? (
+        context && (
+          <aside aria-label={t.chat.context} className="flex w-88 shrink-0 flex-col border-l border-line bg-surface/60">
+            {panel}
+          </aside>
+        )
+      ) : (
+        <Sheet side="right" open={context} onOpenChange={setContext} title={t.context.title}>
+          {panel}
+        </Sheet>
       )}
     </>
   );

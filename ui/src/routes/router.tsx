@@ -10,7 +10,9 @@ import { Empty, Loading, messageOf } from "~/ui/States";
 function NotFound() {
   return (
     <Empty title={t.common.notFound} detail={t.common.notFoundDetail}>
-      <Link to="/" className={buttonClass("plain")}>{t.common.goHome}</Link>
+      <Link to="/" className={buttonClass("plain")}>
+        {t.common.goHome}
+      </Link>
     </Empty>
   );
 }

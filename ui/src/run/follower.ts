@@ -39,7 +39,11 @@ export class RunFollower {
     first: Run | null = null,
   ) {
     this.store = createStore(() => ({
-      view: emptyView(runId), run: first, connection: "connecting" as Connection, error: null, caughtUp: false,
+      view: emptyView(runId),
+      run: first,
+      connection: "connecting" as Connection,
+      error: null,
+      caughtUp: false,
     }));
   }
 

@@ -207,7 +207,15 @@ function finished(
   }
   if (event.type === "model.finished") {
     const { usage, finish = "stop", first_piece_at: firstPieceAt = null } = event;
-    return { ...base, id: spanId("model", path, event.model), kind: "model", name: event.model, usage, finish, firstPieceAt };
+    return {
+      ...base,
+      id: spanId("model", path, event.model),
+      kind: "model",
+      name: event.model,
+      usage,
+      finish,
+      firstPieceAt,
+    };
   }
   const id = spanId("tool", path, event.call_id);
   const { call_id: callId, failed = false, result = undefined } = event;
@@ -227,7 +235,13 @@ export function addUsage(a: Usage | null, b: Usage): Usage {
   if (!a) return b;
   const sum: Usage = {};
   const keys = [
-    "requests", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "audio_tokens",
   ] as const;
   for (const key of keys) sum[key] = (a[key] ?? 0) + (b[key] ?? 0);
   sum.cost = a.cost === null || b.cost === null ? null : (a.cost ?? 0) + (b.cost ?? 0);

@@ -15,24 +15,60 @@ const TONES: Record<Tone, string> = {
   bad: "bg-bad-soft text-bad",
 };
 
-export function Badge({ tone = "plain", children, className }: { tone?: Tone; children: ReactNode; className?: string }) {
+export function Badge({
+  tone = "plain",
+  children,
+  className,
+}: {
+  tone?: Tone;
+  children: ReactNode;
+  className?: string;
+}) {
   return (
-    <span className={cx("inline-flex h-5 shrink-0 items-center gap-1 rounded-full px-2 text-xs font-medium whitespace-nowrap", TONES[tone], className)}>
+    <span
+      className={cx(
+        "inline-flex h-5 shrink-0 items-center gap-1 rounded-full px-2 text-xs font-medium whitespace-nowrap",
+        TONES[tone],
+        className,
+      )}
+    >
       {children}
     </span>
   );
 }
 
 export const STATUS_TONES: Record<Status, Tone> = {
-  queued: "plain", running: "accent", sleeping: "plain", paused: "warn", finished: "ok", failed: "bad", cancelled: "plain", dead: "bad",
+  queued: "plain",
+  running: "accent",
+  sleeping: "plain",
+  paused: "warn",
+  finished: "ok",
+  failed: "bad",
+  cancelled: "plain",
+  dead: "bad",
 };
 
-const DOTS: Record<Tone, string> = { plain: "bg-ink-3", accent: "bg-accent", ok: "bg-ok", warn: "bg-bar-tool", bad: "bg-bad" };
+const DOTS: Record<Tone, string> = {
+  plain: "bg-ink-3",
+  accent: "bg-accent",
+  ok: "bg-ok",
+  warn: "bg-bar-tool",
+  bad: "bg-bad",
+};
 
 export function StatusDot({ status, className }: { status: Status; className?: string }) {
   const live = status === "running";
   return (
-    <span aria-hidden className={cx("relative inline-block size-2 shrink-0 rounded-full", DOTS[STATUS_TONES[status]], status === "queued" && "opacity-60", live && "animate-pulse-soft", className)} />
+    <span
+      aria-hidden
+      className={cx(
+        "relative inline-block size-2 shrink-0 rounded-full",
+        DOTS[STATUS_TONES[status]],
+        status === "queued" && "opacity-60",
+        live && "animate-pulse-soft",
+        className,
+      )}
+    />
   );
 }
 
@@ -49,7 +85,13 @@ export function StatusPill({ status }: { status: Status }) {
 export function DemoBadge({ className }: { className?: string }) {
   return (
     <Hint text={t.demoExplained} side="bottom">
-      <button type="button" className={cx("inline-flex h-5 shrink-0 items-center rounded-full border border-dashed border-warn-line bg-warn-soft px-2 text-xs font-medium whitespace-nowrap text-warn", className)}>
+      <button
+        type="button"
+        className={cx(
+          "inline-flex h-5 shrink-0 items-center rounded-full border border-dashed border-warn-line bg-warn-soft px-2 text-xs font-medium whitespace-nowrap text-warn",
+          className,
+        )}
+      >
         {t.demoModel}
       </button>
     </Hint>

@@ -36,7 +36,16 @@ interface IconButtonProps extends Omit<ButtonProps, "aria-label"> {
   side?: "top" | "bottom" | "left" | "right";
 }
 
-export function IconButton({ label, keys, look = "quiet", small, className, side = "bottom", type = "button", ...rest }: IconButtonProps) {
+export function IconButton({
+  label,
+  keys,
+  look = "quiet",
+  small,
+  className,
+  side = "bottom",
+  type = "button",
+  ...rest
+}: IconButtonProps) {
   return (
     <Hint text={label} keys={keys} side={side}>
       <button
@@ -50,7 +59,17 @@ export function IconButton({ label, keys, look = "quiet", small, className, side
 }
 
 /** A tooltip around one element that can be focused. */
-export function Hint({ text, keys, side = "top", children }: { text: ReactNode; keys?: ReactNode; side?: IconButtonProps["side"]; children: React.ReactElement<Record<string, unknown>> }) {
+export function Hint({
+  text,
+  keys,
+  side = "top",
+  children,
+}: {
+  text: ReactNode;
+  keys?: ReactNode;
+  side?: IconButtonProps["side"];
+  children: React.ReactElement<Record<string, unknown>>;
+}) {
   return (
     <Tooltip.Root>
       <Tooltip.Trigger render={children} />

@@ -4,7 +4,15 @@ import { useEffect, useState } from "react";
 import { t } from "~/strings";
 import { IconButton } from "./Button";
 
-export function CopyButton({ text, label = t.common.copy, className }: { text: string | (() => string); label?: string; className?: string }) {
+export function CopyButton({
+  text,
+  label = t.common.copy,
+  className,
+}: {
+  text: string | (() => string);
+  label?: string;
+  className?: string;
+}) {
   const [done, setDone] = useState(false);
   useEffect(() => {
     if (!done) return undefined;

@@ -7,7 +7,8 @@ import { t } from "~/strings";
 import { Button } from "./Button";
 import { cx } from "./cx";
 
-const BACKDROP = "fixed inset-0 z-40 bg-backdrop transition-opacity duration-150 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0";
+const BACKDROP =
+  "fixed inset-0 z-40 bg-backdrop transition-opacity duration-150 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0";
 const BOX =
   "fixed left-1/2 z-50 w-[calc(100vw-2rem)] -translate-x-1/2 rounded-xl border border-line bg-raised text-ink shadow-3 outline-none " +
   "transition duration-150 data-[ending-style]:opacity-0 data-[ending-style]:scale-[0.98] data-[starting-style]:opacity-0 data-[starting-style]:scale-[0.98]";
@@ -39,7 +40,10 @@ export function Dialog({ open, onOpenChange, title, children, wide }: DialogProp
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
         <Base.Backdrop className={BACKDROP} />
-        <Base.Popup finalFocus={back} className={cx(BOX, "top-[18vh] max-h-[70vh] overflow-auto p-5", wide ? "max-w-xl" : "max-w-md")}>
+        <Base.Popup
+          finalFocus={back}
+          className={cx(BOX, "top-[18vh] max-h-[70vh] overflow-auto p-5", wide ? "max-w-xl" : "max-w-md")}
+        >
           <Base.Title className="mb-3 text-lg font-semibold">{title}</Base.Title>
           {children}
           <CloseButton className="top-3.5 right-3.5" />
@@ -52,7 +56,13 @@ export function Dialog({ open, onOpenChange, title, children, wide }: DialogProp
 /** Without a tooltip: it gets the focus when the dialog opens, and a tooltip would open with it. */
 function CloseButton({ className }: { className: string }) {
   return (
-    <Base.Close aria-label={t.common.close} className={cx("absolute grid size-7 place-items-center rounded-md text-ink-2 hover:bg-hover hover:text-ink max-md:size-9", className)}>
+    <Base.Close
+      aria-label={t.common.close}
+      className={cx(
+        "absolute grid size-7 place-items-center rounded-md text-ink-2 hover:bg-hover hover:text-ink max-md:size-9",
+        className,
+      )}
+    >
       <X aria-hidden size={16} />
     </Base.Close>
   );
@@ -106,10 +116,16 @@ export function Confirm({ open, onOpenChange, title, detail, action, onConfirm }
         <AlertDialog.Popup className={cx(BOX, "top-[24vh] max-w-md p-5")}>
           <AlertDialog.Title className="text-lg font-semibold">{title}</AlertDialog.Title>
           <AlertDialog.Description className="mt-2 text-ink-2">{detail}</AlertDialog.Description>
-          {failure && <p role="alert" className="mt-3 text-sm text-bad">{failure}</p>}
+          {failure && (
+            <p role="alert" className="mt-3 text-sm text-bad">
+              {failure}
+            </p>
+          )}
           <div className="mt-5 flex justify-end gap-2">
             <AlertDialog.Close render={<Button look="quiet" />}>{t.common.cancel}</AlertDialog.Close>
-            <Button look="danger" onClick={confirm} disabled={busy}>{action}</Button>
+            <Button look="danger" onClick={confirm} disabled={busy}>
+              {action}
+            </Button>
           </div>
         </AlertDialog.Popup>
       </AlertDialog.Portal>
@@ -132,8 +148,8 @@ export function Sheet({ open, onOpenChange, title, children, side }: SheetProps)
             side === "left"
               ? "inset-y-0 left-0 w-[min(20rem,86vw)] border-r border-line data-[ending-style]:-translate-x-full data-[starting-style]:-translate-x-full"
               : "inset-y-0 right-0 w-[min(26rem,100vw)] border-l border-line data-[ending-style]:translate-x-full data-[starting-style]:translate-x-full " +
-                "max-md:inset-x-0 max-md:top-auto max-md:bottom-0 max-md:h-[82dvh] max-md:w-full max-md:rounded-t-xl max-md:border-t max-md:border-l-0 " +
-                "max-md:data-[ending-style]:translate-x-0 max-md:data-[ending-style]:translate-y-full max-md:data-[starting-style]:translate-x-0 max-md:data-[starting-style]:translate-y-full",
+                  "max-md:inset-x-0 max-md:top-auto max-md:bottom-0 max-md:h-[82dvh] max-md:w-full max-md:rounded-t-xl max-md:border-t max-md:border-l-0 " +
+                  "max-md:data-[ending-style]:translate-x-0 max-md:data-[ending-style]:translate-y-full max-md:data-[starting-style]:translate-x-0 max-md:data-[starting-style]:translate-y-full",
           )}
         >
           <Base.Title className="sr-only">{title}</Base.Title>

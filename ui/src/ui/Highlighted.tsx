@@ -41,7 +41,11 @@ export const CodeBlock = memo(function CodeBlock({ code, language }: { code: str
         <span className="font-mono text-2xs text-ink-3">{language || "text"}</span>
         <CopyButton text={code} />
       </div>
-      <pre tabIndex={0} aria-label={language || "text"} className="overflow-x-auto px-3.5 py-3 font-mono text-[0.8125rem] leading-[1.6]">
+      <pre
+        tabIndex={0}
+        aria-label={language || "text"}
+        className="overflow-x-auto px-3.5 py-3 font-mono text-[0.8125rem] leading-[1.6]"
+      >
         <Highlighted code={code} language={language} />
       </pre>
     </div>

@@ -21,7 +21,21 @@ purifier?.addHook("afterSanitizeAttributes", (node) => {
 const RULES = {
   USE_PROFILES: { html: true },
   // Pictures would be fetched from wherever the model says: a way to leak what it knows. They become links.
-  FORBID_TAGS: ["img", "picture", "video", "audio", "source", "style", "form", "button", "textarea", "select", "iframe", "svg", "math"],
+  FORBID_TAGS: [
+    "img",
+    "picture",
+    "video",
+    "audio",
+    "source",
+    "style",
+    "form",
+    "button",
+    "textarea",
+    "select",
+    "iframe",
+    "svg",
+    "math",
+  ],
   FORBID_ATTR: ["style", "srcset", "background", "poster", "id", "name"],
   // Every attribute value is held against this: no scheme but these, and plain words without one.
   ALLOWED_URI_REGEXP: /^(?:(?:https?|mailto|tel):|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
@@ -30,7 +44,11 @@ const RULES = {
 const renderer = new marked.Renderer();
 renderer.image = ({ href, text }) => `<a href="${escape(href)}">${escape(text || href)}</a>`;
 // HTML of a model is shown as the text it is, but for a few tags without attributes that say how words look.
-renderer.html = ({ text }) => text.split(/(<\/?(?:br|sub|sup|kbd|u|mark|details|summary)\s*\/?>)/i).map((piece, at) => (at % 2 ? piece : escape(piece))).join("");
+renderer.html = ({ text }) =>
+  text
+    .split(/(<\/?(?:br|sub|sup|kbd|u|mark|details|summary)\s*\/?>)/i)
+    .map((piece, at) => (at % 2 ? piece : escape(piece)))
+    .join("");
 const plainTable = renderer.table;
 renderer.table = function (token) {
   return `<div class="table-wrap" tabindex="0" role="region" aria-label="Table">${plainTable.call(this, token)}</div>`;
@@ -71,7 +89,11 @@ const Block = memo(
   function Block({ token }: BlockProps) {
     if (token.type === "code") {
       const language = ((token.lang as string | undefined) ?? "").trim().split(/\s/)[0] ?? "";
-      return <div className="prose-block"><CodeBlock code={token.text as string} language={language.toLowerCase()} /></div>;
+      return (
+        <div className="prose-block">
+          <CodeBlock code={token.text as string} language={language.toLowerCase()} />
+        </div>
+      );
     }
     return <div className="prose-block" dangerouslySetInnerHTML={{ __html: cleanHtml([token]) }} />;
   },

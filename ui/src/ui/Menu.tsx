@@ -10,7 +10,15 @@ export const POPUP =
 export const ITEM =
   "flex items-center gap-2 rounded-md px-2 py-1.5 text-sm outline-none select-none data-[highlighted]:bg-hover max-md:py-2.5";
 
-export function Menu({ trigger, children, align = "end" }: { trigger: ReactElement<Record<string, unknown>>; children: ReactNode; align?: "start" | "end" }) {
+export function Menu({
+  trigger,
+  children,
+  align = "end",
+}: {
+  trigger: ReactElement<Record<string, unknown>>;
+  children: ReactNode;
+  align?: "start" | "end";
+}) {
   return (
     <Base.Root>
       <Base.Trigger render={trigger} />
@@ -23,7 +31,17 @@ export function Menu({ trigger, children, align = "end" }: { trigger: ReactEleme
   );
 }
 
-export function MenuItem({ icon, children, onSelect, danger }: { icon?: ReactNode; children: ReactNode; onSelect: () => void; danger?: boolean }) {
+export function MenuItem({
+  icon,
+  children,
+  onSelect,
+  danger,
+}: {
+  icon?: ReactNode;
+  children: ReactNode;
+  onSelect: () => void;
+  danger?: boolean;
+}) {
   return (
     <Base.Item className={cx(ITEM, danger && "text-bad data-[highlighted]:bg-bad-soft")} onClick={onSelect}>
       {icon}

@@ -1,7 +1,19 @@
 /** The frame of a page that scrolls as a whole: title, a lead, actions, content. */
 import type { ReactNode } from "react";
 
-export function Page({ title, lead, badge, actions, children }: { title: string; lead?: ReactNode; badge?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Page({
+  title,
+  lead,
+  badge,
+  actions,
+  children,
+}: {
+  title: string;
+  lead?: ReactNode;
+  badge?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <div className="min-h-0 flex-1 overflow-y-auto">
       <div className="mx-auto w-full max-w-[70rem] px-8 pt-8 pb-16 max-md:px-4 max-md:pt-5">

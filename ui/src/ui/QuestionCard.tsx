@@ -33,20 +33,31 @@ export function QuestionCard({ question, onAnswer }: Props) {
     <section aria-labelledby={title} className="animate-rise rounded-lg border border-warn-line bg-raised shadow-1">
       <header className="flex items-center gap-2 rounded-t-lg border-b border-warn-line bg-warn-soft px-3.5 py-2 text-sm">
         <Icon aria-hidden size={15} className="text-warn" />
-        <h3 id={title} className="font-medium text-warn">{form.kind === "approval" ? t.question.title : t.question.ask}</h3>
+        <h3 id={title} className="font-medium text-warn">
+          {form.kind === "approval" ? t.question.title : t.question.ask}
+        </h3>
         {payload.tool && <code className="ml-auto truncate font-mono text-xs text-ink">{payload.tool}</code>}
       </header>
       <div className="space-y-3 p-3.5">
         {payload.text && <p className="whitespace-pre-wrap">{payload.text}</p>}
         {payload.rest !== undefined && !editing && <JsonView value={payload.rest} label={t.tool.arguments} />}
-        {form.kind === "approval" ? <Decision form={form} payload={payload.rest} busy={busy} onSend={send} onEditing={setEditing} /> : <Fields form={form} busy={busy} onSend={send} />}
-        {failure && <p role="alert" className="text-sm text-bad">{failure}</p>}
+        {form.kind === "approval" ? (
+          <Decision form={form} payload={payload.rest} busy={busy} onSend={send} onEditing={setEditing} />
+        ) : (
+          <Fields form={form} busy={busy} onSend={send} />
+        )}
+        {failure && (
+          <p role="alert" className="text-sm text-bad">
+            {failure}
+          </p>
+        )}
       </div>
     </section>
   );
 }
 
-const FIELD = "w-full rounded-md border border-line-strong bg-surface px-2.5 py-1.5 text-sm placeholder:text-ink-3 focus:border-accent focus-visible:outline-offset-0";
+const FIELD =
+  "w-full rounded-md border border-line-strong bg-surface px-2.5 py-1.5 text-sm placeholder:text-ink-3 focus:border-accent focus-visible:outline-offset-0";
 
 interface DecisionProps {
   form: Approval;
@@ -66,18 +77,57 @@ function Decision({ form, payload, busy, onSend, onEditing }: DecisionProps) {
   };
   const { edit, respond } = form;
   if (mode === "edit" && edit) {
-    return <Written label={t.question.editLabel} start={JSON.stringify(payload ?? {}, null, 2)} json busy={busy} action={t.question.approveEdited} onSend={(text) => onSend(edit(JSON.parse(text) as Json))} onBack={() => setMode("decide")} />;
+    return (
+      <Written
+        label={t.question.editLabel}
+        start={JSON.stringify(payload ?? {}, null, 2)}
+        json
+        busy={busy}
+        action={t.question.approveEdited}
+        onSend={(text) => onSend(edit(JSON.parse(text) as Json))}
+        onBack={() => setMode("decide")}
+      />
+    );
   }
   if (mode === "respond" && respond) {
-    return <Written label={t.question.respondLabel} start="" busy={busy} action={t.question.send} onSend={(text) => onSend(respond(text))} onBack={() => setMode("decide")} />;
+    return (
+      <Written
+        label={t.question.respondLabel}
+        start=""
+        busy={busy}
+        action={t.question.send}
+        onSend={(text) => onSend(respond(text))}
+        onBack={() => setMode("decide")}
+      />
+    );
   }
   return (
     <div className="flex flex-wrap items-center gap-2">
-      <Button look="solid" disabled={busy} onClick={() => onSend(form.approve)}><Check aria-hidden size={15} /> {t.question.approve}</Button>
-      <Button look="danger" disabled={busy} onClick={() => onSend(form.reject(reason.trim()))}><X aria-hidden size={15} /> {t.question.reject}</Button>
-      {form.takesReason && <input aria-label={t.question.reason} value={reason} onChange={(event) => setReason(event.target.value)} placeholder={t.question.reason} className={`${FIELD} w-auto! min-w-36 flex-1 basis-36`} />}
-      {edit && <Button look="quiet" disabled={busy} onClick={() => setMode("edit")}><Pencil aria-hidden size={14} /> {t.question.edit}</Button>}
-      {respond && <Button look="quiet" disabled={busy} onClick={() => setMode("respond")}><Reply aria-hidden size={14} /> {t.question.respond}</Button>}
+      <Button look="solid" disabled={busy} onClick={() => onSend(form.approve)}>
+        <Check aria-hidden size={15} /> {t.question.approve}
+      </Button>
+      <Button look="danger" disabled={busy} onClick={() => onSend(form.reject(reason.trim()))}>
+        <X aria-hidden size={15} /> {t.question.reject}
+      </Button>
+      {form.takesReason && (
+        <input
+          aria-label={t.question.reason}
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+          placeholder={t.question.reason}
+          className={`${FIELD} w-auto! min-w-36 flex-1 basis-36`}
+        />
+      )}
+      {edit && (
+        <Button look="quiet" disabled={busy} onClick={() => setMode("edit")}>
+          <Pencil aria-hidden size={14} /> {t.question.edit}
+        </Button>
+      )}
+      {respond && (
+        <Button look="quiet" disabled={busy} onClick={() => setMode("respond")}>
+          <Reply aria-hidden size={14} /> {t.question.respond}
+        </Button>
+      )}
     </div>
   );
 }
@@ -108,13 +158,36 @@ function Written({ label, start, json = false, busy, action, onSend, onBack }: W
   };
   return (
     <form onSubmit={submit} className="space-y-2">
-      <label htmlFor={id} className="block text-xs font-medium text-ink-2">{label}</label>
-      <textarea id={id} value={text} aria-invalid={wrong !== null} aria-describedby={wrong ? `${id}-wrong` : undefined} rows={json ? 4 : 2} autoFocus={onBack !== undefined}
-        onChange={(event) => { setText(event.target.value); setWrong(null); }} className={`${FIELD} field-auto max-h-72 resize-y ${json ? "font-mono text-xs!" : ""}`} />
-      {wrong && <p id={`${id}-wrong`} role="alert" className="text-sm text-bad">{wrong}</p>}
+      <label htmlFor={id} className="block text-xs font-medium text-ink-2">
+        {label}
+      </label>
+      <textarea
+        id={id}
+        value={text}
+        aria-invalid={wrong !== null}
+        aria-describedby={wrong ? `${id}-wrong` : undefined}
+        rows={json ? 4 : 2}
+        autoFocus={onBack !== undefined}
+        onChange={(event) => {
+          setText(event.target.value);
+          setWrong(null);
+        }}
+        className={`${FIELD} field-auto max-h-72 resize-y ${json ? "font-mono text-xs!" : ""}`}
+      />
+      {wrong && (
+        <p id={`${id}-wrong`} role="alert" className="text-sm text-bad">
+          {wrong}
+        </p>
+      )}
       <div className="flex gap-2">
-        <Button look="solid" type="submit" disabled={busy}>{action}</Button>
-        {onBack && <Button look="quiet" onClick={onBack}>{t.question.back}</Button>}
+        <Button look="solid" type="submit" disabled={busy}>
+          {action}
+        </Button>
+        {onBack && (
+          <Button look="quiet" onClick={onBack}>
+            {t.question.back}
+          </Button>
+        )}
       </div>
     </form>
   );
@@ -127,11 +200,22 @@ function Fields({ form, busy, onSend }: { form: FieldsForm; busy: boolean; onSen
     return (
       <div className="flex flex-wrap gap-2">
         {form.choices.map((choice) => (
-          <Button key={JSON.stringify(choice)} disabled={busy} onClick={() => onSend(choice)}>{String(choice)}</Button>
+          <Button key={JSON.stringify(choice)} disabled={busy} onClick={() => onSend(choice)}>
+            {String(choice)}
+          </Button>
         ))}
       </div>
     );
   }
   const json = form.kind === "json";
-  return <Written label={json ? t.question.json : t.question.answer} start={json ? form.start : ""} json={json} busy={busy} action={t.question.send} onSend={(text) => onSend(form.parse(text))} />;
+  return (
+    <Written
+      label={json ? t.question.json : t.question.answer}
+      start={json ? form.start : ""}
+      json={json}
+      busy={busy}
+      action={t.question.send}
+      onSend={(text) => onSend(form.parse(text))}
+    />
+  );
 }

@@ -18,7 +18,17 @@ export function Loading({ className }: { className?: string }) {
   );
 }
 
-export function Empty({ title, detail, children, icon }: { title: string; detail?: string; children?: ReactNode; icon?: ReactNode }) {
+export function Empty({
+  title,
+  detail,
+  children,
+  icon,
+}: {
+  title: string;
+  detail?: string;
+  children?: ReactNode;
+  icon?: ReactNode;
+}) {
   return (
     <div className="flex flex-col items-center justify-center gap-1.5 px-6 py-16 text-center">
       {icon && <div className="mb-2 text-ink-3">{icon}</div>}
@@ -34,10 +44,25 @@ export function messageOf(error: unknown): string {
 }
 
 /** An error, plainly: what failed, what the server said, and a way to try again. */
-export function Failure({ title = t.errors.title, error, onRetry, children, className }: { title?: string; error: unknown; onRetry?: (() => void) | undefined; children?: ReactNode; className?: string }) {
+export function Failure({
+  title = t.errors.title,
+  error,
+  onRetry,
+  children,
+  className,
+}: {
+  title?: string;
+  error: unknown;
+  onRetry?: (() => void) | undefined;
+  children?: ReactNode;
+  className?: string;
+}) {
   const code = error instanceof ApiError && error.code !== "network" ? error.code : null;
   return (
-    <div role="alert" className={cx("flex gap-3 rounded-lg border border-bad-line bg-bad-soft px-3.5 py-3 text-sm", className)}>
+    <div
+      role="alert"
+      className={cx("flex gap-3 rounded-lg border border-bad-line bg-bad-soft px-3.5 py-3 text-sm", className)}
+    >
       <CircleAlert aria-hidden size={16} className="mt-0.5 shrink-0 text-bad" />
       <div className="min-w-0 flex-1">
         <p className="font-medium text-bad">{title}</p>
@@ -45,7 +70,11 @@ export function Failure({ title = t.errors.title, error, onRetry, children, clas
         {code && <p className="mt-0.5 font-mono text-xs text-ink-2">{code}</p>}
         {(onRetry || children) && (
           <div className="mt-2.5 flex flex-wrap gap-2">
-            {onRetry && <Button small onClick={onRetry}>{t.common.retry}</Button>}
+            {onRetry && (
+              <Button small onClick={onRetry}>
+                {t.common.retry}
+              </Button>
+            )}
             {children}
           </div>
         )}

@@ -32,10 +32,22 @@ export function Toasts({ children }: { children: ReactNode }) {
 function List() {
   const { toasts: list } = Toast.useToastManager();
   return list.map((item) => (
-    <Toast.Root key={item.id} toast={item} className={cx("relative rounded-lg border bg-raised px-3.5 py-2.5 pr-9 text-sm shadow-2 transition duration-150 data-[ending-style]:opacity-0 data-[starting-style]:translate-y-2 data-[starting-style]:opacity-0", item.type === "error" ? "border-bad-line" : "border-line")}>
+    <Toast.Root
+      key={item.id}
+      toast={item}
+      className={cx(
+        "relative rounded-lg border bg-raised px-3.5 py-2.5 pr-9 text-sm shadow-2 transition duration-150 data-[ending-style]:opacity-0 data-[starting-style]:translate-y-2 data-[starting-style]:opacity-0",
+        item.type === "error" ? "border-bad-line" : "border-line",
+      )}
+    >
       <Toast.Title className={cx("font-medium", item.type === "error" && "text-bad")} />
       <Toast.Description className="text-ink-2" />
-      <Toast.Close aria-label={t.common.close} className="absolute top-2 right-2 grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-hover"><X size={14} /></Toast.Close>
+      <Toast.Close
+        aria-label={t.common.close}
+        className="absolute top-2 right-2 grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-hover"
+      >
+        <X size={14} />
+      </Toast.Close>
     </Toast.Root>
   ));
 }

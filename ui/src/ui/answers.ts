@@ -48,8 +48,12 @@ function approval(properties: JsonObject): Approval {
     approve: yes,
     reject: (why) => (why && reason ? { ...no, [reason]: why } : no),
     takesReason: reason !== undefined,
-    ...(offers.includes("edit") && "arguments" in properties ? { edit: (args: Json) => ({ decision: "edit", arguments: args }) } : {}),
-    ...(offers.includes("respond") && "response" in properties ? { respond: (words: string) => ({ decision: "respond", response: words }) } : {}),
+    ...(offers.includes("edit") && "arguments" in properties
+      ? { edit: (args: Json) => ({ decision: "edit", arguments: args }) }
+      : {}),
+    ...(offers.includes("respond") && "response" in properties
+      ? { respond: (words: string) => ({ decision: "respond", response: words }) }
+      : {}),
   };
 }
 
@@ -69,7 +73,11 @@ function text(type: string | undefined): AnswerForm {
 }
 
 function json(schema: JsonSchema): AnswerForm {
-  return { kind: "json", start: JSON.stringify(sample(schema), null, 2), parse: (answer) => JSON.parse(answer) as Json };
+  return {
+    kind: "json",
+    start: JSON.stringify(sample(schema), null, 2),
+    parse: (answer) => JSON.parse(answer) as Json,
+  };
 }
 
 /** A value to begin from: every required property, with its default or an empty value. */
@@ -82,12 +90,17 @@ function sample(schema: unknown): Json {
       const properties = isObject(schema.properties) ? schema.properties : {};
       return Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, sample(value)]));
     }
-    case "array": return [];
-    case "string": return "";
+    case "array":
+      return [];
+    case "string":
+      return "";
     case "number":
-    case "integer": return 0;
-    case "boolean": return false;
-    default: return null;
+    case "integer":
+      return 0;
+    case "boolean":
+      return false;
+    default:
+      return null;
   }
 }
 
@@ -105,7 +118,8 @@ export function payloadOf(payload: Json): Payload {
   if (typeof payload === "string") return { tool: null, text: payload, rest: undefined };
   if (!isObject(payload)) return { tool: null, text: null, rest: payload ?? undefined };
   const call = isObject(payload.tool_call) ? payload.tool_call : payload;
-  const name = typeof call.tool === "string" ? call.tool : payload !== call && typeof call.name === "string" ? call.name : null;
+  const name =
+    typeof call.tool === "string" ? call.tool : payload !== call && typeof call.name === "string" ? call.name : null;
   const textKey = ["question", "message", "text", "prompt", "reason"].find((key) => typeof payload[key] === "string");
   const words = textKey ? (payload[textKey] as string) : null;
   if ("arguments" in call) return { tool: name, text: words, rest: call.arguments };

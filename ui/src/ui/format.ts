@@ -60,6 +60,9 @@ export function ago(at: number, now = Date.now() / 1000): string {
 /** A value as one short line: JSON without its outermost noise. */
 export function oneLine(value: unknown, most = 140): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
-  const flat = text.slice(0, most * 4).replace(/\s+/g, " ").trim();
+  const flat = text
+    .slice(0, most * 4)
+    .replace(/\s+/g, " ")
+    .trim();
   return flat.length > most ? `${flat.slice(0, most - 1)}…` : flat;
 }

@@ -1,7 +1,8 @@
 /** Keyboard shortcuts: chords ("mod+k") and sequences ("g t"), never while somebody types unless a modifier is held. */
 import { useEffect, useRef } from "react";
 
-export const isMac = typeof navigator !== "undefined" && /mac|iphone|ipad/i.test(navigator.platform || navigator.userAgent);
+export const isMac =
+  typeof navigator !== "undefined" && /mac|iphone|ipad/i.test(navigator.platform || navigator.userAgent);
 
 export type Keymap = Record<string, (event: KeyboardEvent) => void>;
 

@@ -15,15 +15,26 @@ interface Props {
 
 export function AgentPicker({ agents, value, onChange }: Props) {
   return (
-    <Select.Root value={value} onValueChange={(name) => name !== null && onChange(name)} items={agents.map(({ name }) => ({ value: name, label: name }))}>
-      <Select.Trigger aria-label={t.agent.pick} className="flex h-8 min-w-0 items-center gap-1.5 rounded-md px-2 text-sm text-ink-2 hover:bg-hover hover:text-ink data-[popup-open]:bg-hover">
+    <Select.Root
+      value={value}
+      onValueChange={(name) => name !== null && onChange(name)}
+      items={agents.map(({ name }) => ({ value: name, label: name }))}
+    >
+      <Select.Trigger
+        aria-label={t.agent.pick}
+        className="flex h-8 min-w-0 items-center gap-1.5 rounded-md px-2 text-sm text-ink-2 hover:bg-hover hover:text-ink data-[popup-open]:bg-hover"
+      >
         <Avatar name={value ?? "?"} />
         <Select.Value className="truncate">{(name: string | null) => name ?? t.agent.pick}</Select.Value>
-        <Select.Icon><ChevronsUpDown aria-hidden size={13} className="text-ink-3" /></Select.Icon>
+        <Select.Icon>
+          <ChevronsUpDown aria-hidden size={13} className="text-ink-3" />
+        </Select.Icon>
       </Select.Trigger>
       <Select.Portal>
         <Select.Positioner side="top" align="start" sideOffset={6} alignItemWithTrigger={false} className="z-50">
-          <Select.Popup className={cx(POPUP, "max-h-[min(24rem,60vh)] w-[min(22rem,calc(100vw-2rem))] overflow-y-auto")}>
+          <Select.Popup
+            className={cx(POPUP, "max-h-[min(24rem,60vh)] w-[min(22rem,calc(100vw-2rem))] overflow-y-auto")}
+          >
             <Select.List>
               {agents.map((agent) => (
                 <Select.Item key={agent.name} value={agent.name} className={cx(ITEM, "items-start! gap-2.5!")}>
@@ -35,7 +46,9 @@ export function AgentPicker({ agents, value, onChange }: Props) {
                     </span>
                     <span className="line-clamp-2 text-xs text-ink-2">{agent.description || agent.model}</span>
                   </span>
-                  <Select.ItemIndicator className="mt-0.5"><Check aria-hidden size={15} className="text-accent-ink" /></Select.ItemIndicator>
+                  <Select.ItemIndicator className="mt-0.5">
+                    <Check aria-hidden size={15} className="text-accent-ink" />
+                  </Select.ItemIndicator>
                 </Select.Item>
               ))}
             </Select.List>
@@ -51,7 +64,14 @@ export function Avatar({ name, className }: { name: string; className?: string }
   let sum = 0;
   for (const char of name) sum = (sum * 31 + char.charCodeAt(0)) % 997;
   return (
-    <span aria-hidden data-dye={sum % 6} className={cx("avatar grid size-5 shrink-0 place-items-center rounded-sm text-2xs font-semibold uppercase", className)}>
+    <span
+      aria-hidden
+      data-dye={sum % 6}
+      className={cx(
+        "avatar grid size-5 shrink-0 place-items-center rounded-sm text-2xs font-semibold uppercase",
+        className,
+      )}
+    >
       {name[0]}
     </span>
   );

@@ -52,14 +52,28 @@ export function Composer({ draft, agent, busy, blocked, stopping, autoFocus, onS
     }
   };
   return (
-    <form onSubmit={onSubmit} className="rounded-xl border border-line-strong bg-raised shadow-2 transition-colors focus-within:border-accent-line">
-      <label id={label} htmlFor={`${label}-text`} className="sr-only">{t.chat.placeholder(agent ?? "")}</label>
+    <form
+      onSubmit={onSubmit}
+      className="rounded-xl border border-line-strong bg-raised shadow-2 transition-colors focus-within:border-accent-line"
+    >
+      <label id={label} htmlFor={`${label}-text`} className="sr-only">
+        {t.chat.placeholder(agent ?? "")}
+      </label>
       <textarea
-        ref={area} id={`${label}-text`} data-composer rows={1} value={text} onChange={(event) => change(event.target.value)} onKeyDown={onKeyDown}
-        placeholder={blocked ?? t.chat.placeholder(agent ?? "")} aria-describedby={`${label}-hint`}
+        ref={area}
+        id={`${label}-text`}
+        data-composer
+        rows={1}
+        value={text}
+        onChange={(event) => change(event.target.value)}
+        onKeyDown={onKeyDown}
+        placeholder={blocked ?? t.chat.placeholder(agent ?? "")}
+        aria-describedby={`${label}-hint`}
         className="field-auto block max-h-[40dvh] min-h-11 w-full resize-none bg-transparent px-4 pt-3 pb-1 text-md outline-none placeholder:text-ink-3 max-md:text-[1rem]"
       />
-      <p id={`${label}-hint`} className="sr-only">{t.chat.hint}</p>
+      <p id={`${label}-hint`} className="sr-only">
+        {t.chat.hint}
+      </p>
       <div className="flex items-center gap-1.5 px-2 pb-2">
         <div className="flex min-w-0 flex-1 items-center gap-1.5">{children}</div>
         {busy ? (
@@ -85,8 +99,12 @@ function Round({ label, keys, type = "button", className, ...rest }: RoundProps)
   return (
     <Hint text={label} keys={<Kbd keys={keys} />}>
       <button
-        type={type} aria-label={label}
-        className={cx("grid size-8 shrink-0 place-items-center rounded-full bg-accent text-on-accent transition-colors hover:bg-accent-hover disabled:bg-sunken disabled:text-ink-3 max-md:size-10", className)}
+        type={type}
+        aria-label={label}
+        className={cx(
+          "grid size-8 shrink-0 place-items-center rounded-full bg-accent text-on-accent transition-colors hover:bg-accent-hover disabled:bg-sunken disabled:text-ink-3 max-md:size-10",
+          className,
+        )}
         {...rest}
       />
     </Hint>

@@ -37,8 +37,17 @@ export function FindBar({ messages, query, onQuery, onFound, onClose }: Props) {
   const move = (step: number) => setAt((now) => (found.length === 0 ? 0 : (now + step + found.length) % found.length));
 
   return (
-    <div role="search" className="absolute top-2 right-3 z-20 flex animate-rise items-center gap-1 rounded-lg border border-line bg-raised p-1 pl-3 shadow-2">
-      <input ref={field} type="search" aria-label={t.chat.findPlaceholder} placeholder={t.chat.findPlaceholder} value={query} onChange={(event) => onQuery(event.target.value)}
+    <div
+      role="search"
+      className="absolute top-2 right-3 z-20 flex animate-rise items-center gap-1 rounded-lg border border-line bg-raised p-1 pl-3 shadow-2"
+    >
+      <input
+        ref={field}
+        type="search"
+        aria-label={t.chat.findPlaceholder}
+        placeholder={t.chat.findPlaceholder}
+        value={query}
+        onChange={(event) => onQuery(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") move(event.shiftKey ? 1 : -1);
           else if (event.key === "Escape") onClose();
@@ -47,13 +56,24 @@ export function FindBar({ messages, query, onQuery, onFound, onClose }: Props) {
           else return;
           event.preventDefault();
         }}
-        className="w-44 bg-transparent text-sm outline-none placeholder:text-ink-3 max-md:w-32 [&::-webkit-search-cancel-button]:hidden" />
+        className="w-44 bg-transparent text-sm outline-none placeholder:text-ink-3 max-md:w-32 [&::-webkit-search-cancel-button]:hidden"
+      />
       <span role="status" className="tnum min-w-16 text-right text-xs text-ink-3">
-        {progress ? t.chat.findLoading(...progress) : query ? t.chat.findCount(found.length ? at + 1 : 0, found.length) : ""}
+        {progress
+          ? t.chat.findLoading(...progress)
+          : query
+            ? t.chat.findCount(found.length ? at + 1 : 0, found.length)
+            : ""}
       </span>
-      <IconButton small label={t.chat.findPrevious} disabled={found.length < 2} onClick={() => move(-1)}><ChevronUp size={15} /></IconButton>
-      <IconButton small label={t.chat.findNext} disabled={found.length < 2} onClick={() => move(1)}><ChevronDown size={15} /></IconButton>
-      <IconButton small label={t.common.close} onClick={onClose}><X size={15} /></IconButton>
+      <IconButton small label={t.chat.findPrevious} disabled={found.length < 2} onClick={() => move(-1)}>
+        <ChevronUp size={15} />
+      </IconButton>
+      <IconButton small label={t.chat.findNext} disabled={found.length < 2} onClick={() => move(1)}>
+        <ChevronDown size={15} />
+      </IconButton>
+      <IconButton small label={t.common.close} onClick={onClose}>
+        <X size={15} />
+      </IconButton>
     </div>
   );
 }

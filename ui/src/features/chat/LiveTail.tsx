@@ -34,14 +34,23 @@ export function LiveTail({ conversation, continues, who, onAgain }: Props) {
       )}
       <div className={`${COLUMN} space-y-2.5 ${continues && pending === null ? "pt-2.5" : "pt-6"}`} aria-live="off">
         {atWork && !(continues && pending === null) && <div className="flex h-6 items-center gap-2 text-sm">{who}</div>}
-        {partials.map((partial) => <Writing key={partial.messageId} partial={partial} />)}
+        {partials.map((partial) => (
+          <Writing key={partial.messageId} partial={partial} />
+        ))}
         {atWork && partials.length === 0 && !tools && <Working status={status} />}
         {live?.connection === "waiting" && atWork && (
-          <p role="status" className="flex items-center gap-2 text-sm text-warn"><Unplug aria-hidden size={14} /> {t.chat.reconnecting}</p>
+          <p role="status" className="flex items-center gap-2 text-sm text-warn">
+            <Unplug aria-hidden size={14} /> {t.chat.reconnecting}
+          </p>
         )}
-        {status === "paused" && (live?.view.questions.length ? live.view.questions : (live?.run?.questions ?? [])).map((question) => (
-          <QuestionCard key={question.id} question={question} onAnswer={(answer) => conversation.answer(question.id, answer)} />
-        ))}
+        {status === "paused" &&
+          (live?.view.questions.length ? live.view.questions : (live?.run?.questions ?? [])).map((question) => (
+            <QuestionCard
+              key={question.id}
+              question={question}
+              onAnswer={(answer) => conversation.answer(question.id, answer)}
+            />
+          ))}
         <Ending conversation={conversation} onAgain={onAgain} />
       </div>
     </div>
@@ -53,9 +62,17 @@ function Writing({ partial }: { partial: Partial }) {
   return (
     <div data-partial={partial.messageId} className="space-y-2.5">
       {partial.reasoning !== "" && (
-        <Reasoning text={partial.reasoning} live={thinking} took={partial.textSince === null ? undefined : partial.textSince - partial.since} />
+        <Reasoning
+          text={partial.reasoning}
+          live={thinking}
+          took={partial.textSince === null ? undefined : partial.textSince - partial.since}
+        />
       )}
-      {partial.text !== "" && <div className="caret-host"><Markdown text={partial.text} className="text-md" /></div>}
+      {partial.text !== "" && (
+        <div className="caret-host">
+          <Markdown text={partial.text} className="text-md" />
+        </div>
+      )}
     </div>
   );
 }
@@ -72,19 +89,31 @@ function Working({ status }: { status: string }) {
 function Ending({ conversation, onAgain }: { conversation: Conversation; onAgain: (() => void) | undefined }) {
   const { live, run, status } = conversation;
   if (!run || (status !== "failed" && status !== "dead" && status !== "cancelled")) return null;
-  const again = onAgain && <Button small onClick={onAgain}>{t.chat.again}</Button>;
-  const see = <Link to="/runs/$run" params={{ run: run.id }} className={buttonClass("quiet", true)}>{t.chat.seeRun}</Link>;
+  const again = onAgain && (
+    <Button small onClick={onAgain}>
+      {t.chat.again}
+    </Button>
+  );
+  const see = (
+    <Link to="/runs/$run" params={{ run: run.id }} className={buttonClass("quiet", true)}>
+      {t.chat.seeRun}
+    </Link>
+  );
   if (status === "cancelled") {
     const why = live?.view.cancelReason;
     return (
       <div className="flex flex-wrap items-center gap-2 text-sm text-ink-2">
-        <CircleStop aria-hidden size={15} className="text-ink-3" /> {why ? t.chat.cancelledWhy(why) : t.chat.cancelled} {again} {see}
+        <CircleStop aria-hidden size={15} className="text-ink-3" /> {why ? t.chat.cancelledWhy(why) : t.chat.cancelled}{" "}
+        {again} {see}
       </div>
     );
   }
   const error = live?.view.error ?? splitError(live?.run?.error ?? run.error);
   return (
-    <Failure title={status === "dead" ? t.chat.dead : t.chat.failed} error={`${error.message}${error.code ? `\n${error.code}` : ""}`}>
+    <Failure
+      title={status === "dead" ? t.chat.dead : t.chat.failed}
+      error={`${error.message}${error.code ? `\n${error.code}` : ""}`}
+    >
       {again}
       {see}
     </Failure>

@@ -1,7 +1,17 @@
 /** The conversation as a list that keeps few rows in the page, however long the thread is. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { type ReactNode, type RefObject, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type Ref } from "react";
+import {
+  type ReactNode,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type Ref,
+} from "react";
 import type { StoredMessage, ToolResultPart } from "~/api/types";
 import { isEnded } from "~/api/types";
 import { t } from "~/strings";
@@ -37,20 +47,27 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
     count: loaded.head + 1,
     getScrollElement: () => scroller.current,
     estimateSize: (index) => (index === loaded.head ? 60 : estimate(loaded, index + 1)),
-    getItemKey: useCallback((index: number) => (index === loaded.head ? `tail-${loaded.head}` : index + 1), [loaded.head]),
+    getItemKey: useCallback(
+      (index: number) => (index === loaded.head ? `tail-${loaded.head}` : index + 1),
+      [loaded.head],
+    ),
     overscan: 6,
     paddingStart: 8,
   });
   const size = list.getTotalSize();
   const { atEnd, toEnd, release } = useKeptEnd(scroller, size);
 
-  useImperativeHandle(ref, () => ({
-    goTo: (seq) => {
-      release();
-      list.scrollToIndex(seq - 1, { align: "center" });
-    },
-    toEnd,
-  }), [list, toEnd, release]);
+  useImperativeHandle(
+    ref,
+    () => ({
+      goTo: (seq) => {
+        release();
+        list.scrollToIndex(seq - 1, { align: "center" });
+      },
+      toEnd,
+    }),
+    [list, toEnd, release],
+  );
 
   const items = list.getVirtualItems();
   const from = (items[0]?.index ?? 0) + 1;
@@ -61,21 +78,53 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
   const working = status !== null && !isEnded(status);
   return (
     <div className="fade-end relative min-h-0 flex-1">
-      <div ref={scroller} data-messages role="log" aria-live="off" aria-label={t.chat.conversation} tabIndex={0} className="h-full overflow-y-auto overscroll-contain focus-visible:-outline-offset-2 [overflow-anchor:none]">
+      <div
+        ref={scroller}
+        data-messages
+        role="log"
+        aria-live="off"
+        aria-label={t.chat.conversation}
+        tabIndex={0}
+        className="h-full overflow-y-auto overscroll-contain focus-visible:-outline-offset-2 [overflow-anchor:none]"
+      >
         <div className="relative w-full" style={{ height: size }}>
           {items.map((item) => (
-            <div key={item.key} ref={list.measureElement} data-index={item.index} className="absolute inset-x-0 top-0" style={{ transform: `translateY(${item.start}px)` }}>
+            <div
+              key={item.key}
+              ref={list.measureElement}
+              data-index={item.index}
+              className="absolute inset-x-0 top-0"
+              style={{ transform: `translateY(${item.start}px)` }}
+            >
               {item.index === loaded.head ? (
                 tail(endsWithAgent(loaded))
               ) : (
-                <Row seq={item.index + 1} loaded={loaded} who={who} view={working && run && loaded.rows.get(item.index + 1)?.run_id === run.id ? (live?.view ?? null) : null} paused={status === "paused"} found={foundSeq === item.index + 1} />
+                <Row
+                  seq={item.index + 1}
+                  loaded={loaded}
+                  who={who}
+                  view={
+                    working && run && loaded.rows.get(item.index + 1)?.run_id === run.id ? (live?.view ?? null) : null
+                  }
+                  paused={status === "paused"}
+                  found={foundSeq === item.index + 1}
+                />
               )}
             </div>
           ))}
         </div>
       </div>
-      <button type="button" onClick={toEnd} aria-label={t.chat.jumpEnd} tabIndex={atEnd ? -1 : 0} aria-hidden={atEnd}
-        className={cx("absolute bottom-3 left-1/2 z-10 grid size-8 -translate-x-1/2 place-items-center rounded-full border border-line bg-raised text-ink-2 shadow-2 transition hover:text-ink", atEnd && "pointer-events-none translate-y-2 opacity-0")}>
+      <button
+        type="button"
+        onClick={toEnd}
+        aria-label={t.chat.jumpEnd}
+        tabIndex={atEnd ? -1 : 0}
+        aria-hidden={atEnd}
+        className={cx(
+          "absolute bottom-3 left-1/2 z-10 grid size-8 -translate-x-1/2 place-items-center rounded-full border border-line bg-raised text-ink-2 shadow-2 transition hover:text-ink",
+          atEnd && "pointer-events-none translate-y-2 opacity-0",
+        )}
+      >
         <ArrowDown size={16} />
       </button>
     </div>
@@ -133,7 +182,15 @@ function Row({ seq, loaded, who, view, paused, found }: RowProps) {
   const results = resultsOf(row, loaded);
   const open = view !== null && callsOf(row).length > 0 && results.length > 0;
   return (
-    <MessageRow row={row} continues={continues(loaded, seq)} who={who(row.message.author)} results={results} view={open ? view : null} paused={paused && open} found={found} />
+    <MessageRow
+      row={row}
+      continues={continues(loaded, seq)}
+      who={who(row.message.author)}
+      results={results}
+      view={open ? view : null}
+      paused={paused && open}
+      found={found}
+    />
   );
 }
 
@@ -159,7 +216,11 @@ function resultsOf(row: StoredMessage, loaded: Loaded): (ToolResultPart | undefi
 function continues(loaded: Loaded, seq: number): boolean {
   const row = loaded.rows.get(seq);
   const before = spokenBefore(loaded, seq);
-  return row?.message.role === "assistant" && before?.message.role === "assistant" && (before.message.author ?? null) === (row.message.author ?? null);
+  return (
+    row?.message.role === "assistant" &&
+    before?.message.role === "assistant" &&
+    (before.message.author ?? null) === (row.message.author ?? null)
+  );
 }
 
 function spokenBefore(loaded: Loaded, seq: number): StoredMessage | undefined {

@@ -34,15 +34,25 @@ export const MessageRow = memo(
     if (message.role === "user") return <UserMessage row={row} found={found} />;
     if (message.role === "system") return <SystemMessage message={message} />;
     return (
-      <article data-seq={row.seq} data-role={message.role} aria-label={message.author ?? t.chat.assistant} className={cx(COLUMN, "group/message", continues ? "pt-2.5" : "pt-6", found && "found relative")}>
+      <article
+        data-seq={row.seq}
+        data-role={message.role}
+        aria-label={message.author ?? t.chat.assistant}
+        className={cx(COLUMN, "group/message", continues ? "pt-2.5" : "pt-6", found && "found relative")}
+      >
         {!continues && <Head who={who} row={row} />}
         <div className="space-y-2.5">{parts(message.parts, results, view, paused)}</div>
       </article>
     );
   },
   (a, b) =>
-    a.row === b.row && a.continues === b.continues && a.found === b.found && a.paused === b.paused && a.view === b.view &&
-    a.results.length === b.results.length && a.results.every((result, at) => result === b.results[at]),
+    a.row === b.row &&
+    a.continues === b.continues &&
+    a.found === b.found &&
+    a.paused === b.paused &&
+    a.view === b.view &&
+    a.results.length === b.results.length &&
+    a.results.every((result, at) => result === b.results[at]),
 );
 
 function Head({ who, row }: { who: React.ReactNode; row: StoredMessage }) {
@@ -50,7 +60,10 @@ function Head({ who, row }: { who: React.ReactNode; row: StoredMessage }) {
     <header className="mb-1.5 flex h-6 items-center gap-2 text-sm">
       {who}
       <TimeAgo at={row.at} className="text-xs text-ink-3" />
-      <CopyButton text={() => textOf(row.message)} className="ml-auto opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100" />
+      <CopyButton
+        text={() => textOf(row.message)}
+        className="ml-auto opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100"
+      />
     </header>
   );
 }
@@ -89,7 +102,17 @@ function isJson(text: string): boolean {
   }
 }
 
-function Call({ call, result, view, paused }: { call: ToolCallPart; result: ToolResultPart | undefined; view: RunView | null; paused: boolean }) {
+function Call({
+  call,
+  result,
+  view,
+  paused,
+}: {
+  call: ToolCallPart;
+  result: ToolResultPart | undefined;
+  view: RunView | null;
+  paused: boolean;
+}) {
   let running: number | undefined;
   let took: number | undefined;
   let state: ToolState = "unknown";
@@ -101,16 +124,32 @@ function Call({ call, result, view, paused }: { call: ToolCallPart; result: Tool
   else if (span) state = span.failed ? "failed" : "done";
   else if (running !== undefined) state = "running";
   else if (view) state = paused ? "asked" : "waiting";
-  return <ToolCard call={call} result={answer} state={state} since={state === "running" ? running : undefined} took={took} />;
+  return (
+    <ToolCard call={call} result={answer} state={state} since={state === "running" ? running : undefined} took={took} />
+  );
 }
 
 function UserMessage({ row, found }: { row: StoredMessage; found: boolean }) {
   const { message } = row;
   return (
-    <article data-seq={row.seq} data-role="user" aria-label={t.chat.you} className={cx(COLUMN, "group/message flex items-end justify-end gap-1 pt-6")}>
-      <CopyButton text={() => textOf(message)} className="opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100" />
+    <article
+      data-seq={row.seq}
+      data-role="user"
+      aria-label={t.chat.you}
+      className={cx(COLUMN, "group/message flex items-end justify-end gap-1 pt-6")}
+    >
+      <CopyButton
+        text={() => textOf(message)}
+        className="opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100"
+      />
       <Bubble found={found}>
-        {message.parts.map((part, at) => part.type === "text" ? <span key={at}>{part.text}</span> : part.type === "media" ? <MediaView key={at} part={part} /> : null)}
+        {message.parts.map((part, at) =>
+          part.type === "text" ? (
+            <span key={at}>{part.text}</span>
+          ) : part.type === "media" ? (
+            <MediaView key={at} part={part} />
+          ) : null,
+        )}
       </Bubble>
     </article>
   );
@@ -118,14 +157,24 @@ function UserMessage({ row, found }: { row: StoredMessage; found: boolean }) {
 
 export function Bubble({ children, found, faint }: { children: React.ReactNode; found?: boolean; faint?: boolean }) {
   return (
-    <div className={cx("max-w-[85%] rounded-xl rounded-br-sm border border-line bg-raised px-3.5 py-2 text-md break-words whitespace-pre-wrap shadow-1", found && "ring-2 ring-accent", faint && "text-ink-2")}>
+    <div
+      className={cx(
+        "max-w-[85%] rounded-xl rounded-br-sm border border-line bg-raised px-3.5 py-2 text-md break-words whitespace-pre-wrap shadow-1",
+        found && "ring-2 ring-accent",
+        faint && "text-ink-2",
+      )}
+    >
       {children}
     </div>
   );
 }
 
 function SystemMessage({ message }: { message: Message }) {
-  return <p data-role="system" className={cx(COLUMN, "pt-6 text-center text-xs text-ink-3")}>{textOf(message)}</p>;
+  return (
+    <p data-role="system" className={cx(COLUMN, "pt-6 text-center text-xs text-ink-3")}>
+      {textOf(message)}
+    </p>
+  );
 }
 
 export function textOf(message: Message): string {

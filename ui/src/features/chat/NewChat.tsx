@@ -10,7 +10,6 @@ import { t } from "~/strings";
 import { DemoBadge } from "~/ui/Badge";
 import { Hint } from "~/ui/Button";
 import { chooseAgent, usePrefs } from "~/ui/prefs";
-import { oneLine } from "~/ui/format";
 import { Empty, Failure, Loading } from "~/ui/States";
 import { toastError } from "~/ui/Toasts";
 import { AgentPicker, Avatar } from "./AgentPicker";
@@ -32,7 +31,7 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
     try {
       const run = await api.startRun({ target: agent.name, input: text }, randomKey());
       client.setQueryData(threadRunsQuery(run.thread_id).queryKey, [run]);
-      void giveTitle(run.thread_id, text).finally(() => client.invalidateQueries({ queryKey: ["threads"] }));
+      void client.invalidateQueries({ queryKey: ["threads"] });
       await navigate({ to: "/chat/$thread", params: { thread: run.thread_id } });
       return true;
     } catch (error) {
@@ -43,26 +42,31 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
     }
   };
   if (agents.isPending) return <Loading />;
-  if (agents.error) return <Failure title={t.errors.load(t.home.agents)} error={agents.error} onRetry={() => void agents.refetch()} />;
+  if (agents.error)
+    return <Failure title={t.errors.load(t.home.agents)} error={agents.error} onRetry={() => void agents.refetch()} />;
   if (list.length === 0) return <NoAgents />;
   return (
-    <Composer draft="new" agent={agent?.name ?? null} busy={busy} stopping={false} autoFocus={autoFocus ?? false} onSend={send} onStop={() => undefined}>
+    <Composer
+      draft="new"
+      agent={agent?.name ?? null}
+      busy={busy}
+      stopping={false}
+      autoFocus={autoFocus ?? false}
+      onSend={send}
+      onStop={() => undefined}
+    >
       <AgentPicker agents={list} value={agent?.name ?? null} onChange={chooseAgent} />
       {agent?.demo && <DemoBadge />}
     </Composer>
   );
 }
 
-/** A thread that nobody has named is called by its first words. A title that is not set is no reason to stop. */
-async function giveTitle(threadId: string, text: string): Promise<void> {
-  const thread = await api.thread(threadId).catch(() => null);
-  if (thread?.title === "") await api.renameThread(threadId, oneLine(text, 80)).catch(() => undefined);
-}
-
 function NoAgents() {
   return (
     <Empty icon={<Boxes size={24} />} title={t.home.noAgents} detail={t.home.noAgentsDetail}>
-      <pre className="rounded-lg border border-line bg-sunken px-4 py-3 text-left font-mono text-xs leading-relaxed">{'from weft import Agent, App\n\napp = App(agents=[Agent("helper", instructions="Be brief.")])'}</pre>
+      <pre className="rounded-lg border border-line bg-sunken px-4 py-3 text-left font-mono text-xs leading-relaxed">
+        {'from weft import Agent, App\n\napp = App(agents=[Agent("helper", instructions="Be brief.")])'}
+      </pre>
     </Empty>
   );
 }
@@ -104,8 +108,13 @@ function About({ agent }: { agent: Agent }) {
         <ul aria-label={t.agent.toolsTitle} className="mt-3 flex flex-wrap gap-1.5">
           {agent.tools.map((tool) => (
             <li key={tool.name}>
-              <Hint text={`${tool.description || tool.name} · ${t.agent.effect[tool.effect] ?? tool.effect}${tool.approval ? ` · ${t.agent.approval}` : ""}`}>
-                <button type="button" className="flex items-center gap-1.5 rounded-full border border-line bg-surface px-2.5 py-0.5 font-mono text-xs text-ink-2">
+              <Hint
+                text={`${tool.description || tool.name} · ${t.agent.effect[tool.effect] ?? tool.effect}${tool.approval ? ` · ${t.agent.approval}` : ""}`}
+              >
+                <button
+                  type="button"
+                  className="flex items-center gap-1.5 rounded-full border border-line bg-surface px-2.5 py-0.5 font-mono text-xs text-ink-2"
+                >
                   {tool.name}
                   {tool.approval && <ShieldQuestion aria-hidden size={12} className="text-warn" />}
                 </button>

@@ -75,20 +75,47 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
     <section aria-label={title} className="relative flex min-w-0 flex-1 flex-col">
       <header className="flex h-13 shrink-0 items-center gap-2 border-b border-line px-4 max-md:px-2">
         {before}
-        <h1 className="min-w-0 truncate font-semibold" title={title}>{thread.data ? title : <span className="text-ink-3">{t.common.loading}</span>}</h1>
+        <h1 className="min-w-0 truncate font-semibold" title={title}>
+          {thread.data ? title : <span className="text-ink-3">{t.common.loading}</span>}
+        </h1>
         {agent?.demo && <DemoBadge />}
         <div className="ml-auto flex items-center gap-0.5">
-          <IconButton label={t.chat.find} keys={<Kbd keys="mod+f" />} onClick={() => setFinding(true)}><Search size={16} /></IconButton>
+          <IconButton label={t.chat.find} keys={<Kbd keys="mod+f" />} onClick={() => setFinding(true)}>
+            <Search size={16} />
+          </IconButton>
           {actions}
         </div>
       </header>
       <div className="relative flex min-h-0 flex-1 flex-col">
-        {finding && <FindBar messages={messages} query={query} onQuery={setQuery} onFound={onFound} onClose={closeFind} />}
+        {finding && (
+          <FindBar messages={messages} query={query} onQuery={setQuery} onFound={onFound} onClose={closeFind} />
+        )}
         {failure ? (
-          <div className={`${COLUMN} pt-10`}><Failure error={failure} onRetry={() => { messages.retry(); void thread.refetch(); }} /></div>
+          <div className={`${COLUMN} pt-10`}>
+            <Failure
+              error={failure}
+              onRetry={() => {
+                messages.retry();
+                void thread.refetch();
+              }}
+            />
+          </div>
         ) : messages.ready ? (
-          <MessageList ref={list} conversation={conversation} who={who} query={finding ? query : ""} foundSeq={finding ? foundSeq : null}
-            tail={(continues) => <LiveTail conversation={conversation} continues={continues} who={who(conversation.run?.target)} onAgain={again} />} />
+          <MessageList
+            ref={list}
+            conversation={conversation}
+            who={who}
+            query={finding ? query : ""}
+            foundSeq={finding ? foundSeq : null}
+            tail={(continues) => (
+              <LiveTail
+                conversation={conversation}
+                continues={continues}
+                who={who(conversation.run?.target)}
+                onAgain={again}
+              />
+            )}
+          />
         ) : (
           <Loading className="flex-1" />
         )}
@@ -96,7 +123,16 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
       {!failure && (
         <div className={`${COLUMN} shrink-0 pb-4 max-md:px-3 max-md:pb-[max(0.75rem,env(safe-area-inset-bottom))]`}>
           {agents.data && target && !agent && <p className="pb-2 text-sm text-warn">{t.agent.gone(target)}</p>}
-          <Composer draft={threadId} agent={agent ? target : null} busy={conversation.busy} blocked={paused ? t.chat.waitFirst : null} stopping={conversation.stopping} autoFocus onSend={send} onStop={conversation.stop}>
+          <Composer
+            draft={threadId}
+            agent={agent ? target : null}
+            busy={conversation.busy}
+            blocked={paused ? t.chat.waitFirst : null}
+            stopping={conversation.stopping}
+            autoFocus
+            onSend={send}
+            onStop={conversation.stop}
+          >
             {agents.data && <AgentPicker agents={agents.data} value={target} onChange={setChosen} />}
           </Composer>
         </div>
@@ -114,7 +150,13 @@ function useWho(agents: readonly Agent[] | undefined, target: string | null) {
       let node = made.get(name);
       if (!node) {
         const demo = agents?.find((agent) => agent.name === name)?.demo ?? false;
-        node = <><Avatar name={name} /><span className="font-medium">{name}</span>{demo && <DemoMark />}</>;
+        node = (
+          <>
+            <Avatar name={name} />
+            <span className="font-medium">{name}</span>
+            {demo && <DemoMark />}
+          </>
+        );
         made.set(name, node);
       }
       return node;

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api, randomKey } from "~/api/client";
-import { threadRunsQuery } from "~/api/queries";
+import { threadQuery, threadRunsQuery } from "~/api/queries";
 import { isEnded, isLive, type Json, type Run, type Status } from "~/api/types";
 import { statusOf } from "~/run/follower";
 import { type LiveRun, useRun } from "~/run/useRun";
@@ -29,18 +29,22 @@ export interface Conversation {
 
 export function useConversation(threadId: string): Conversation {
   const client = useQueryClient();
-  const messages = useMessages(threadId);
+  const { data: thread } = useQuery(threadQuery(threadId));
+  const messages = useMessages(threadId, thread?.head_seq ?? 0);
   const runs = useQuery(threadRunsQuery(threadId));
   const [started, setStarted] = useState<Run | null>(null);
   const [sending, setSending] = useState(false);
   const [stopping, setStopping] = useState(false);
   const run = newest(started, runs.data);
-  const live = useRun(run?.id ?? null, run);
+  // A run that was over when we came has nothing to tell that its messages do not; one that we watch is watched to its end.
+  const watched = useRef<string | null>(null);
+  if (run && run.status !== "finished") watched.current = run.id;
+  const live = useRun(run && watched.current === run.id ? run.id : null, run);
   const status = live ? statusOf(live) : (run?.status ?? null);
   const busy = sending || (status !== null && !isEnded(status));
 
   useTakeUp(live, run, messages.take);
-  useRefreshAtRest(status, threadId, messages.refresh);
+  useRefreshAtRest(run?.id ?? null, status, threadId, messages.refresh);
 
   useEffect(() => {
     if (status === null || isEnded(status)) setStopping(false);
@@ -69,10 +73,13 @@ export function useConversation(threadId: string): Conversation {
   const stop = useCallback(() => {
     if (!runId) return;
     setStopping(true);
-    api.cancelRun(runId).then(poke).catch((error: unknown) => {
-      setStopping(false);
-      toastError(error);
-    });
+    api
+      .cancelRun(runId)
+      .then(poke)
+      .catch((error: unknown) => {
+        setStopping(false);
+        toastError(error);
+      });
   }, [runId, poke]);
 
   const answer = useCallback(
@@ -111,18 +118,25 @@ function useTakeUp(live: LiveRun | null, run: Run | null, take: Messages["take"]
   }, [added, runId, take]);
 }
 
-function useRefreshAtRest(status: Status | null, threadId: string, refresh: Messages["refresh"]): void {
+/** When a run moves on, or another one takes its place, what was asked of the server is asked again. */
+function useRefreshAtRest(
+  runId: string | null,
+  status: Status | null,
+  threadId: string,
+  refresh: Messages["refresh"],
+): void {
   const client = useQueryClient();
-  const before = useRef(status);
+  const stand = runId && `${runId} ${status}`;
+  const before = useRef(stand);
   useEffect(() => {
-    const moved = before.current !== null && before.current !== status;
-    before.current = status;
+    const moved = before.current !== null && before.current !== stand;
+    before.current = stand;
     if (!moved) return;
     if (status !== null && isEnded(status)) void refresh().catch(() => undefined);
     void client.invalidateQueries({ queryKey: ["threads"] });
     void client.invalidateQueries({ queryKey: ["thread", threadId] });
     void client.invalidateQueries({ queryKey: ["runs"] });
-  }, [status, client, threadId, refresh]);
+  }, [stand, status, client, threadId, refresh]);
 }
 
 /** The input of a run that has not become a message yet. */

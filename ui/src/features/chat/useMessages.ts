@@ -19,8 +19,13 @@ export interface Messages {
   retry: () => void;
 }
 
-export function useMessages(threadId: string): Messages {
-  const [state, setState] = useState<{ loaded: Loaded; ready: boolean; error: ApiError | null }>({ loaded: nothing, ready: false, error: null });
+/** `head` is the thread's length as its own row tells it; 0 while that is not known. */
+export function useMessages(threadId: string, head: number): Messages {
+  const [state, setState] = useState<{ loaded: Loaded; ready: boolean; error: ApiError | null }>({
+    loaded: nothing,
+    ready: false,
+    error: null,
+  });
   const latest = useRef(state);
   latest.current = state;
   const asked = useRef(new Map<number, Promise<void>>());
@@ -99,6 +104,12 @@ export function useMessages(threadId: string): Messages {
     const { items } = await api.messages(threadId, { newest: true, limit: PAGE });
     take(items);
   }, [threadId, take]);
+
+  // The thread has grown between two answers of the server: look again, once for each length.
+  const missed = head > state.loaded.head && state.ready;
+  useEffect(() => {
+    if (missed) void refresh().catch(() => undefined);
+  }, [missed, head, refresh]);
 
   const retry = useCallback(() => setAttempt((n) => n + 1), []);
   return { ...state, want, take, all, refresh, retry };

@@ -19,8 +19,15 @@ export function HomePage({ start }: { start: ReactNode }) {
         <ol className="mt-12 space-y-3">
           {t.home.lines.map(([head, rest], at) => (
             <li key={head} className="flex gap-3 text-ink-2">
-              <span aria-hidden className="tnum mt-px w-4 shrink-0 font-mono text-xs leading-[1.375rem] text-accent-ink">{at + 1}</span>
-              <p><strong className="font-semibold text-ink">{head}</strong> {rest}</p>
+              <span
+                aria-hidden
+                className="tnum mt-px w-4 shrink-0 font-mono text-xs leading-[1.375rem] text-accent-ink"
+              >
+                {at + 1}
+              </span>
+              <p>
+                <strong className="font-semibold text-ink">{head}</strong> {rest}
+              </p>
             </li>
           ))}
         </ol>
@@ -44,7 +51,11 @@ function Waiting() {
       <ul className="overflow-hidden rounded-lg border border-warn-line bg-warn-soft">
         {data.map((run) => (
           <li key={run.id} className="border-b border-warn-line last:border-b-0">
-            <Link to="/chat/$thread" params={{ thread: run.thread_id }} className="flex items-center gap-2.5 px-3.5 py-2.5 text-sm hover:bg-hover">
+            <Link
+              to="/chat/$thread"
+              params={{ thread: run.thread_id }}
+              className="flex items-center gap-2.5 px-3.5 py-2.5 text-sm hover:bg-hover"
+            >
               <CirclePause aria-hidden size={15} className="text-warn" />
               <span className="font-medium">{run.target}</span>
               <TimeAgo at={run.updated_at} className="ml-auto text-ink-2" />
@@ -65,14 +76,25 @@ function Agents() {
       <ul className="grid grid-cols-2 gap-2.5 max-md:grid-cols-1">
         {data.map((agent) => (
           <li key={agent.name}>
-            <Link to="/chat" onClick={() => chooseAgent(agent.name)} className="group flex h-full flex-col rounded-lg border border-line bg-surface px-4 py-3 shadow-1 transition-colors hover:border-line-strong">
+            <Link
+              to="/chat"
+              onClick={() => chooseAgent(agent.name)}
+              className="group flex h-full flex-col rounded-lg border border-line bg-surface px-4 py-3 shadow-1 transition-colors hover:border-line-strong"
+            >
               <span className="flex items-center gap-2 font-medium">
                 <span className="truncate">{agent.name}</span>
                 {agent.demo && <DemoMark />}
-                <ArrowRight aria-hidden size={14} className="ml-auto shrink-0 -translate-x-1 text-ink-3 opacity-0 transition group-hover:translate-x-0 group-hover:opacity-100 group-focus-visible:opacity-100" />
+                <ArrowRight
+                  aria-hidden
+                  size={14}
+                  className="ml-auto shrink-0 -translate-x-1 text-ink-3 opacity-0 transition group-hover:translate-x-0 group-hover:opacity-100 group-focus-visible:opacity-100"
+                />
               </span>
               <span className="mt-0.5 line-clamp-2 text-sm text-ink-2">{agent.description || agent.model}</span>
-              <span className="mt-auto pt-2 text-xs text-ink-3">{agent.tools.length > 0 ? t.agent.tools(agent.tools.length) : t.agent.noTools}{agent.output_schema && ` · ${t.agent.structured}`}</span>
+              <span className="mt-auto pt-2 text-xs text-ink-3">
+                {agent.tools.length > 0 ? t.agent.tools(agent.tools.length) : t.agent.noTools}
+                {agent.output_schema && ` · ${t.agent.structured}`}
+              </span>
             </Link>
           </li>
         ))}
@@ -91,7 +113,11 @@ function Recent() {
       <ul>
         {runs.map((run) => (
           <li key={run.id} className="border-b border-line last:border-b-0">
-            <Link to="/runs/$run" params={{ run: run.id }} className="flex items-center gap-2.5 rounded-sm px-1 py-2 text-sm hover:bg-hover">
+            <Link
+              to="/runs/$run"
+              params={{ run: run.id }}
+              className="flex items-center gap-2.5 rounded-sm px-1 py-2 text-sm hover:bg-hover"
+            >
               <StatusDot status={run.status} />
               <span>{run.target}</span>
               <span className="text-ink-3">{t.status[run.status]}</span>

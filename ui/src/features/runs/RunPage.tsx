@@ -25,7 +25,11 @@ export function RunPage({ runId }: { runId: string }) {
   const live = useRun(runId);
   if (!live || (!live.run && !live.error && live.view.seq === 0)) return <Loading className="flex-1" />;
   if (live.error && live.view.seq === 0 && !live.run) {
-    return <div className="mx-auto w-full max-w-xl p-8"><Failure title={t.errors.load(t.runs.run)} error={live.error} /></div>;
+    return (
+      <div className="mx-auto w-full max-w-xl p-8">
+        <Failure title={t.errors.load(t.runs.run)} error={live.error} />
+      </div>
+    );
   }
   return <Loaded runId={runId} live={live} />;
 }
@@ -37,13 +41,27 @@ function Loaded({ runId, live }: { runId: string; live: LiveRun }) {
   return (
     <div className="min-h-0 flex-1 overflow-y-auto">
       <div className="mx-auto w-full max-w-[76rem] px-8 pt-5 pb-16 max-md:px-4">
-        <Link to="/runs" search={{}} className="mb-3 -ml-1 inline-flex items-center gap-1.5 rounded-sm px-1 text-sm text-ink-2 hover:text-ink"><ArrowLeft aria-hidden size={14} /> {t.runs.title}</Link>
+        <Link
+          to="/runs"
+          search={{}}
+          className="mb-3 -ml-1 inline-flex items-center gap-1.5 rounded-sm px-1 text-sm text-ink-2 hover:text-ink"
+        >
+          <ArrowLeft aria-hidden size={14} /> {t.runs.title}
+        </Link>
         <header className="flex flex-wrap items-center gap-x-3 gap-y-2">
           <h1 className="truncate text-xl font-semibold tracking-tight">{target}</h1>
           <StatusPill status={status} />
-          {live.connection === "waiting" && !isEnded(status) && <span role="status" className="text-sm text-warn">{t.chat.reconnecting}</span>}
+          {live.connection === "waiting" && !isEnded(status) && (
+            <span role="status" className="text-sm text-warn">
+              {t.chat.reconnecting}
+            </span>
+          )}
           <div className="ml-auto flex items-center gap-2 max-md:ml-0 max-md:w-full">
-            {run && <Link to="/chat/$thread" params={{ thread: run.thread_id }} className={buttonClass("plain")}><MessageSquare aria-hidden size={14} /> {t.runs.openThread}</Link>}
+            {run && (
+              <Link to="/chat/$thread" params={{ thread: run.thread_id }} className={buttonClass("plain")}>
+                <MessageSquare aria-hidden size={14} /> {t.runs.openThread}
+              </Link>
+            )}
             {!isEnded(status) && <CancelButton runId={runId} live={live} />}
           </div>
         </header>
@@ -56,13 +74,21 @@ function Loaded({ runId, live }: { runId: string; live: LiveRun }) {
         <Tabs.Root defaultValue="timeline" className="mt-7">
           <Tabs.List className="relative flex gap-5 border-b border-line">
             <TabHead value="timeline">{t.runs.timeline}</TabHead>
-            <TabHead value="events">{t.runs.events} <span className="tnum text-ink-3">{count(view.events.length)}</span></TabHead>
+            <TabHead value="events">
+              {t.runs.events} <span className="tnum text-ink-3">{count(view.events.length)}</span>
+            </TabHead>
             <TabHead value="data">{t.runs.data}</TabHead>
             <Tabs.Indicator className="absolute bottom-[-1px] left-[var(--active-tab-left)] h-0.5 w-[var(--active-tab-width)] rounded-full bg-accent transition-all duration-150" />
           </Tabs.List>
-          <Tabs.Panel value="timeline" className="pt-5 outline-offset-4"><Timeline view={view} /></Tabs.Panel>
-          <Tabs.Panel value="events" className="pt-4 outline-offset-4"><EventList events={view.events} /></Tabs.Panel>
-          <Tabs.Panel value="data" className="pt-5 outline-offset-4"><Data live={live} /></Tabs.Panel>
+          <Tabs.Panel value="timeline" className="pt-5 outline-offset-4">
+            <Timeline view={view} />
+          </Tabs.Panel>
+          <Tabs.Panel value="events" className="pt-4 outline-offset-4">
+            <EventList events={view.events} />
+          </Tabs.Panel>
+          <Tabs.Panel value="data" className="pt-5 outline-offset-4">
+            <Data live={live} />
+          </Tabs.Panel>
         </Tabs.Root>
       </div>
     </div>
@@ -71,7 +97,10 @@ function Loaded({ runId, live }: { runId: string; live: LiveRun }) {
 
 function TabHead({ value, children }: { value: string; children: ReactNode }) {
   return (
-    <Tabs.Tab value={value} className="flex h-9 items-center gap-1.5 text-sm text-ink-2 hover:text-ink data-[active]:font-medium data-[active]:text-ink">
+    <Tabs.Tab
+      value={value}
+      className="flex h-9 items-center gap-1.5 text-sm text-ink-2 hover:text-ink data-[active]:font-medium data-[active]:text-ink"
+    >
       {children}
     </Tabs.Tab>
   );
@@ -81,9 +110,16 @@ function CancelButton({ runId, live }: { runId: string; live: LiveRun }) {
   const [busy, setBusy] = useState(false);
   const cancel = () => {
     setBusy(true);
-    api.cancelRun(runId).then(live.poke, (error: unknown) => { setBusy(false); toastError(error); });
+    api.cancelRun(runId).then(live.poke, (error: unknown) => {
+      setBusy(false);
+      toastError(error);
+    });
   };
-  return <Button look="danger" disabled={busy} onClick={cancel}><OctagonX aria-hidden size={14} /> {t.runs.cancel}</Button>;
+  return (
+    <Button look="danger" disabled={busy} onClick={cancel}>
+      <OctagonX aria-hidden size={14} /> {t.runs.cancel}
+    </Button>
+  );
 }
 
 function Stats({ live: { view, run }, status }: { live: LiveRun; status: Status }) {
@@ -95,14 +131,38 @@ function Stats({ live: { view, run }, status }: { live: LiveRun; status: Status 
   const calls = view.spans.filter(({ kind }) => kind === "model").length;
   return (
     <dl className="mt-5 flex flex-wrap gap-px overflow-hidden rounded-lg border border-line bg-line">
-      <Stat name={t.runs.started} note={<TimeAgo at={start} />}>{moment(start).split(", ").at(-1)}</Stat>
-      <Stat name={t.runs.duration} note={moving ? t.runs.live : undefined}>{status === "queued" ? t.common.none : duration(end - start)}</Stat>
-      <Stat name={t.runs.tokens} note={usage ? `${short(usage.input_tokens ?? 0)} ${t.runs.inTokens} · ${short(usage.output_tokens ?? 0)} ${t.runs.outTokens}` : undefined}>
+      <Stat name={t.runs.started} note={<TimeAgo at={start} />}>
+        {moment(start).split(", ").at(-1)}
+      </Stat>
+      <Stat name={t.runs.duration} note={moving ? t.runs.live : undefined}>
+        {status === "queued" ? t.common.none : duration(end - start)}
+      </Stat>
+      <Stat
+        name={t.runs.tokens}
+        note={
+          usage
+            ? `${short(usage.input_tokens ?? 0)} ${t.runs.inTokens} · ${short(usage.output_tokens ?? 0)} ${t.runs.outTokens}`
+            : undefined
+        }
+      >
         {usage ? count((usage.input_tokens ?? 0) + (usage.output_tokens ?? 0)) : t.common.none}
       </Stat>
-      <Stat name={t.runs.cached} note={usage?.reasoning_tokens ? `${short(usage.reasoning_tokens)} ${t.runs.reasoning}` : undefined}>{usage ? short(usage.cached_tokens ?? 0) : t.common.none}</Stat>
+      <Stat
+        name={t.runs.cached}
+        note={usage?.reasoning_tokens ? `${short(usage.reasoning_tokens)} ${t.runs.reasoning}` : undefined}
+      >
+        {usage ? short(usage.cached_tokens ?? 0) : t.common.none}
+      </Stat>
       <Stat name={t.runs.cost} note={t.runs.requests(usage?.requests ?? calls)}>
-        {usage && usage.cost === null ? <Hint text={t.runs.unknownCost}><button type="button" className="rounded-xs text-warn underline decoration-dotted underline-offset-4">{t.common.unknown}</button></Hint> : cost(usage)}
+        {usage && usage.cost === null ? (
+          <Hint text={t.runs.unknownCost}>
+            <button type="button" className="rounded-xs text-warn underline decoration-dotted underline-offset-4">
+              {t.common.unknown}
+            </button>
+          </Hint>
+        ) : (
+          cost(usage)
+        )}
       </Stat>
     </dl>
   );
@@ -122,27 +182,56 @@ function Stat({ name, note, children }: { name: string; note?: ReactNode; childr
 
 function Outcome({ live, status }: { live: LiveRun; status: Status }) {
   const { view, run } = live;
-  const answer = async (question: Question, value: Json) => live.poke(await api.answerRun(view.runId, { [question.id]: value }));
+  const answer = async (question: Question, value: Json) =>
+    live.poke(await api.answerRun(view.runId, { [question.id]: value }));
   if (status === "paused") {
     const questions = view.questions.length > 0 ? view.questions : (run?.questions ?? []);
-    return <div className="mt-5 max-w-2xl space-y-3">{questions.map((question) => <QuestionCard key={question.id} question={question} onAnswer={(value) => answer(question, value)} />)}</div>;
+    return (
+      <div className="mt-5 max-w-2xl space-y-3">
+        {questions.map((question) => (
+          <QuestionCard key={question.id} question={question} onAnswer={(value) => answer(question, value)} />
+        ))}
+      </div>
+    );
   }
   if (status === "failed" || status === "dead") {
     const words = view.error ? `${view.error.message}\n${view.error.code}` : (run?.error ?? t.common.unknown);
     return <Failure className="mt-5" title={status === "dead" ? t.chat.dead : t.chat.failed} error={words} />;
   }
-  if (status === "cancelled" && view.cancelReason) return <p className="mt-5 text-sm text-ink-2">{t.chat.cancelledWhy(view.cancelReason)}</p>;
+  if (status === "cancelled" && view.cancelReason)
+    return <p className="mt-5 text-sm text-ink-2">{t.chat.cancelledWhy(view.cancelReason)}</p>;
   return null;
 }
 
 function Data({ live: { view, run } }: { live: LiveRun }) {
-  const input = run?.input ?? view.messages.find(({ message }) => message.role === "user")?.message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+  const input =
+    run?.input ??
+    view.messages
+      .find(({ message }) => message.role === "user")
+      ?.message.parts.map((part) => (part.type === "text" ? part.text : ""))
+      .join("");
   const output = view.output ?? run?.output;
   return (
     <div className="space-y-5">
-      <Datum name={t.runs.input}>{input == null ? <p className="text-sm text-ink-3">{t.runs.forgotten}</p> : <JsonView value={input} label={t.runs.input} />}</Datum>
-      <Datum name={t.runs.output}>{output == null ? <p className="text-sm text-ink-3">{t.common.none}</p> : <JsonView value={output} label={t.runs.output} />}</Datum>
-      {(view.usage ?? run?.usage) && <Datum name={t.runs.tokens}><JsonView value={view.usage ?? run?.usage} label={t.runs.tokens} /></Datum>}
+      <Datum name={t.runs.input}>
+        {input == null ? (
+          <p className="text-sm text-ink-3">{t.runs.forgotten}</p>
+        ) : (
+          <JsonView value={input} label={t.runs.input} />
+        )}
+      </Datum>
+      <Datum name={t.runs.output}>
+        {output == null ? (
+          <p className="text-sm text-ink-3">{t.common.none}</p>
+        ) : (
+          <JsonView value={output} label={t.runs.output} />
+        )}
+      </Datum>
+      {(view.usage ?? run?.usage) && (
+        <Datum name={t.runs.tokens}>
+          <JsonView value={view.usage ?? run?.usage} label={t.runs.tokens} />
+        </Datum>
+      )}
     </div>
   );
 }

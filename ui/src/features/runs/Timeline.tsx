@@ -28,7 +28,11 @@ export function Timeline({ view }: { view: RunView }) {
         <span />
         <span className="relative h-full">
           {marks.map((mark) => (
-            <span key={mark} className="tnum absolute top-1/2 -translate-y-1/2 pl-1 whitespace-nowrap" style={{ left: `${(mark / length) * 100}%`, display: mark / length > 0.94 ? "none" : undefined }}>
+            <span
+              key={mark}
+              className="tnum absolute top-1/2 -translate-y-1/2 pl-1 whitespace-nowrap"
+              style={{ left: `${(mark / length) * 100}%`, display: mark / length > 0.94 ? "none" : undefined }}
+            >
               {mark === 0 ? "0" : duration(mark)}
             </span>
           ))}
@@ -37,8 +41,17 @@ export function Timeline({ view }: { view: RunView }) {
       </div>
       <ul className="relative">
         {rows.map((row) => (
-          <Bar key={`${row.span.id}@${row.span.start}`} row={row} from={from} length={length} now={row.span.end === null ? now : 0} marks={marks} many={rows.length > MANY}
-            open={chosen === row.span.id} onToggle={setChosen} />
+          <Bar
+            key={`${row.span.id}@${row.span.start}`}
+            row={row}
+            from={from}
+            length={length}
+            now={row.span.end === null ? now : 0}
+            marks={marks}
+            many={rows.length > MANY}
+            open={chosen === row.span.id}
+            onToggle={setChosen}
+          />
         ))}
       </ul>
     </div>
@@ -64,23 +77,67 @@ const Bar = memo(function Bar({ row: { span, depth }, from, length, now, marks, 
   const end = span.end ?? Math.max(now, span.start);
   const left = ((span.start - from) / length) * 100;
   const width = ((end - span.start) / length) * 100;
-  const first = span.firstPieceAt ? ((span.firstPieceAt - span.start) / Math.max(0.0001, end - span.start)) * 100 : null;
+  const first = span.firstPieceAt
+    ? ((span.firstPieceAt - span.start) / Math.max(0.0001, end - span.start)) * 100
+    : null;
   const Icon = ICONS[span.kind];
   const live = span.end === null;
   return (
-    <li className={cx("border-b border-line last:border-b-0", many && "[contain-intrinsic-size:auto_2rem] [content-visibility:auto]")} data-span={span.kind} data-live={live || undefined}>
-      <button type="button" aria-expanded={open} onClick={() => onToggle(open ? null : span.id)} className={cx(GRID, "h-8 w-full items-center text-left hover:bg-hover focus-visible:-outline-offset-2", open && "bg-hover")}>
-        <span className="flex min-w-0 items-center gap-1.5 pr-2 text-xs" style={{ paddingLeft: `${0.75 + Math.min(depth, 8) * 0.85}rem` }}>
+    <li
+      className={cx(
+        "border-b border-line last:border-b-0",
+        many && "[contain-intrinsic-size:auto_2rem] [content-visibility:auto]",
+      )}
+      data-span={span.kind}
+      data-live={live || undefined}
+    >
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={() => onToggle(open ? null : span.id)}
+        className={cx(
+          GRID,
+          "h-8 w-full items-center text-left hover:bg-hover focus-visible:-outline-offset-2",
+          open && "bg-hover",
+        )}
+      >
+        <span
+          className="flex min-w-0 items-center gap-1.5 pr-2 text-xs"
+          style={{ paddingLeft: `${0.75 + Math.min(depth, 8) * 0.85}rem` }}
+        >
           <Icon aria-hidden size={13} className={cx("shrink-0", span.failed ? "text-bad" : "text-ink-3")} />
-          <span className={cx("truncate", span.kind !== "node" && "font-mono", span.failed && "text-bad")}>{span.name}</span>
-          <span className="sr-only">{t.runs.kind[span.kind]}{span.failed ? `, ${t.status.failed}` : live ? `, ${t.runs.live}` : ""}</span>
-          {span.attempt !== undefined && span.attempt > 1 && <span className="shrink-0 text-2xs text-warn">×{span.attempt}</span>}
+          <span className={cx("truncate", span.kind !== "node" && "font-mono", span.failed && "text-bad")}>
+            {span.name}
+          </span>
+          <span className="sr-only">
+            {t.runs.kind[span.kind]}
+            {span.failed ? `, ${t.status.failed}` : live ? `, ${t.runs.live}` : ""}
+          </span>
+          {span.attempt !== undefined && span.attempt > 1 && (
+            <span className="shrink-0 text-2xs text-warn">×{span.attempt}</span>
+          )}
         </span>
         <span className="relative h-full" aria-hidden>
-          {marks.map((mark) => <span key={mark} className="absolute inset-y-0 w-px bg-line" style={{ left: `${(mark / length) * 100}%` }} />)}
-          <span className={cx("absolute top-1/2 h-3 min-w-[3px] -translate-y-1/2 overflow-hidden rounded-[3px]", span.failed ? "bg-bad" : COLORS[span.kind])} style={{ left: `${left}%`, width: `${width}%` }}>
-            {first !== null && <span className="absolute inset-y-0 left-0 bg-surface/45" style={{ width: `${Math.min(100, first)}%` }} />}
-            {live && <span className="absolute inset-0 w-2/5 animate-[shuttle_1.4s_ease-in-out_infinite] bg-surface/35" />}
+          {marks.map((mark) => (
+            <span
+              key={mark}
+              className="absolute inset-y-0 w-px bg-line"
+              style={{ left: `${(mark / length) * 100}%` }}
+            />
+          ))}
+          <span
+            className={cx(
+              "absolute top-1/2 h-3 min-w-[3px] -translate-y-1/2 overflow-hidden rounded-[3px]",
+              span.failed ? "bg-bad" : COLORS[span.kind],
+            )}
+            style={{ left: `${left}%`, width: `${width}%` }}
+          >
+            {first !== null && (
+              <span className="absolute inset-y-0 left-0 bg-surface/45" style={{ width: `${Math.min(100, first)}%` }} />
+            )}
+            {live && (
+              <span className="absolute inset-0 w-2/5 animate-[shuttle_1.4s_ease-in-out_infinite] bg-surface/35" />
+            )}
           </span>
         </span>
         <span className="tnum pr-3 text-right text-xs text-ink-2">{duration(end - span.start)}</span>
@@ -96,19 +153,29 @@ function Details({ span }: { span: Span }) {
     <div className="space-y-3 border-t border-line bg-canvas px-4 py-3 text-sm">
       <dl className="flex flex-wrap gap-x-8 gap-y-2">
         <Fact name={t.runs.kind[span.kind]}>{span.name}</Fact>
-        <Fact name={t.runs.path}><span className="font-mono text-xs">{span.path.join(" / ")}</span></Fact>
+        <Fact name={t.runs.path}>
+          <span className="font-mono text-xs">{span.path.join(" / ")}</span>
+        </Fact>
         {span.attempt !== undefined && span.attempt > 1 && <Fact name={t.runs.attempt(span.attempt)}>{""}</Fact>}
         {span.firstPieceAt ? <Fact name={t.runs.firstPiece}>{duration(span.firstPieceAt - span.start)}</Fact> : null}
         {span.finish && span.finish !== "stop" && <Fact name={t.runs.finish}>{span.finish}</Fact>}
         {usage && (
           <>
-            <Fact name={t.runs.tokens}>{count(usage.input_tokens ?? 0)} {t.runs.inTokens} · {count(usage.output_tokens ?? 0)} {t.runs.outTokens}</Fact>
+            <Fact name={t.runs.tokens}>
+              {count(usage.input_tokens ?? 0)} {t.runs.inTokens} · {count(usage.output_tokens ?? 0)} {t.runs.outTokens}
+            </Fact>
             {usage.cached_tokens ? <Fact name={t.runs.cached}>{short(usage.cached_tokens)}</Fact> : null}
-            <Fact name={t.runs.cost}>{usage.cost === null ? t.common.unknown : usage.cost ? dollars(usage.cost) : cost(usage)}</Fact>
+            <Fact name={t.runs.cost}>
+              {usage.cost === null ? t.common.unknown : usage.cost ? dollars(usage.cost) : cost(usage)}
+            </Fact>
           </>
         )}
       </dl>
-      {span.error && <p className="text-bad">{span.error.message} <span className="font-mono text-xs">({span.error.code})</span></p>}
+      {span.error && (
+        <p className="text-bad">
+          {span.error.message} <span className="font-mono text-xs">({span.error.code})</span>
+        </p>
+      )}
       {span.kind === "tool" && span.arguments != null && <JsonView value={span.arguments} label={t.tool.arguments} />}
       {span.result && <JsonView value={span.result.content} label={t.tool.result} />}
     </div>

@@ -1,7 +1,16 @@
 /** The frame of the application: navigation, state of the server, and room for a page. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { Activity, Command, Home, Menu as MenuIcon, MessageSquare, MessagesSquare, PanelLeft, type LucideIcon } from "lucide-react";
+import {
+  Activity,
+  Command,
+  Home,
+  Menu as MenuIcon,
+  MessageSquare,
+  MessagesSquare,
+  PanelLeft,
+  type LucideIcon,
+} from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { healthQuery } from "~/api/queries";
 import { t } from "~/strings";
@@ -45,11 +54,22 @@ export function AppShell() {
   const loadedHelp = useOnce(help);
   return (
     <div className="flex h-dvh flex-col md:flex-row">
-      <a href="#main" className="absolute z-50 -translate-y-20 rounded-md bg-accent px-3 py-2 text-on-accent focus:translate-y-2 focus:translate-x-2" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>{t.skip}</a>
+      <a
+        href="#main"
+        className="absolute z-50 -translate-y-20 rounded-md bg-accent px-3 py-2 text-on-accent focus:translate-y-2 focus:translate-x-2"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
+        {t.skip}
+      </a>
       {phone ? <TopBar /> : <SideBar wide={wide} />}
       {phone && (
         <Sheet side="left" open={menu} onOpenChange={(open) => useShell.setState({ menu: open })} title={t.nav.label}>
-          <div className="flex min-h-0 flex-1 flex-col p-3"><NavContent wide /></div>
+          <div className="flex min-h-0 flex-1 flex-col p-3">
+            <NavContent wide />
+          </div>
         </Sheet>
       )}
       <main id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
@@ -57,7 +77,9 @@ export function AppShell() {
         <Outlet />
       </main>
       <Suspense>
-        {loadedPalette && <CommandPalette open={palette} onOpenChange={(open) => useShell.setState({ palette: open })} />}
+        {loadedPalette && (
+          <CommandPalette open={palette} onOpenChange={(open) => useShell.setState({ palette: open })} />
+        )}
         {loadedHelp && <ShortcutList open={help} onOpenChange={(open) => useShell.setState({ help: open })} />}
       </Suspense>
     </div>
@@ -76,11 +98,17 @@ function useOnce(wanted: boolean): boolean {
 function TopBar() {
   return (
     <header className="flex h-12 shrink-0 items-center gap-2 border-b border-line bg-surface px-2">
-      <IconButton label={t.nav.menu} onClick={() => useShell.setState({ menu: true })}><MenuIcon size={18} /></IconButton>
-      <Link to="/" className="flex items-center gap-2 font-semibold"><Logo size={20} /> {t.app}</Link>
+      <IconButton label={t.nav.menu} onClick={() => useShell.setState({ menu: true })}>
+        <MenuIcon size={18} />
+      </IconButton>
+      <Link to="/" className="flex items-center gap-2 font-semibold">
+        <Logo size={20} /> {t.app}
+      </Link>
       <span className="ml-auto flex items-center gap-1">
         <ServerDemo />
-        <IconButton label={t.palette.open} onClick={() => useShell.setState({ palette: true })}><Command size={16} /></IconButton>
+        <IconButton label={t.palette.open} onClick={() => useShell.setState({ palette: true })}>
+          <Command size={16} />
+        </IconButton>
       </span>
     </header>
   );
@@ -88,7 +116,12 @@ function TopBar() {
 
 function SideBar({ wide }: { wide: boolean }) {
   return (
-    <aside className={cx("flex shrink-0 flex-col border-r border-line bg-surface py-3 transition-[width] duration-150", wide ? "w-52 px-3" : "w-14 px-2.5")}>
+    <aside
+      className={cx(
+        "flex shrink-0 flex-col border-r border-line bg-surface py-3 transition-[width] duration-150",
+        wide ? "w-52 px-3" : "w-14 px-2.5",
+      )}
+    >
       <NavContent wide={wide} />
     </aside>
   );
@@ -98,17 +131,38 @@ function NavContent({ wide }: { wide: boolean }) {
   return (
     <>
       <div className={cx("mb-4 flex h-8 items-center", wide ? "gap-2 px-1.5" : "justify-center")}>
-        <Link to="/" aria-label={t.app} className="flex items-center gap-2 text-lg font-semibold tracking-tight"><Logo /> {wide && t.app}</Link>
+        <Link to="/" aria-label={t.app} className="flex items-center gap-2 text-lg font-semibold tracking-tight">
+          <Logo /> {wide && t.app}
+        </Link>
       </div>
       <nav aria-label={t.nav.label}>
-        <ul className="space-y-0.5">{ENTRIES.map((entry) => <NavItem key={entry.to} entry={entry} wide={wide} />)}</ul>
+        <ul className="space-y-0.5">
+          {ENTRIES.map((entry) => (
+            <NavItem key={entry.to} entry={entry} wide={wide} />
+          ))}
+        </ul>
       </nav>
       <div className="mt-auto space-y-1">
         {wide && <ServerState />}
         <div className={cx("flex items-center", wide ? "justify-between" : "flex-col gap-1")}>
-          <IconButton side="right" label={t.palette.open} keys={<Kbd keys="mod+k" />} onClick={() => useShell.setState({ palette: true, menu: false })}><Command size={16} /></IconButton>
+          <IconButton
+            side="right"
+            label={t.palette.open}
+            keys={<Kbd keys="mod+k" />}
+            onClick={() => useShell.setState({ palette: true, menu: false })}
+          >
+            <Command size={16} />
+          </IconButton>
           <ThemeSwitch />
-          <IconButton side="right" label={t.nav.collapse} keys={<Kbd keys="[" />} className="max-md:hidden" onClick={toggleSidebar}><PanelLeft size={16} /></IconButton>
+          <IconButton
+            side="right"
+            label={t.nav.collapse}
+            keys={<Kbd keys="[" />}
+            className="max-md:hidden"
+            onClick={toggleSidebar}
+          >
+            <PanelLeft size={16} />
+          </IconButton>
         </div>
       </div>
     </>
@@ -117,12 +171,28 @@ function NavContent({ wide }: { wide: boolean }) {
 
 function NavItem({ entry: { to, label, icon: Icon, keys }, wide }: { entry: Entry; wide: boolean }) {
   const link = (
-    <Link to={to} activeOptions={{ exact: to === "/" }} aria-label={label} activeProps={{ className: "bg-active text-ink font-medium" }} inactiveProps={{ className: "text-ink-2 hover:bg-hover hover:text-ink" }}
-      className={cx("flex h-8 items-center gap-2.5 rounded-md text-sm max-md:h-10", wide ? "px-2" : "justify-center")}>
+    <Link
+      to={to}
+      activeOptions={{ exact: to === "/" }}
+      aria-label={label}
+      activeProps={{ className: "bg-active text-ink font-medium" }}
+      inactiveProps={{ className: "text-ink-2 hover:bg-hover hover:text-ink" }}
+      className={cx("flex h-8 items-center gap-2.5 rounded-md text-sm max-md:h-10", wide ? "px-2" : "justify-center")}
+    >
       <Icon aria-hidden size={16} /> {wide && label}
     </Link>
   );
-  return <li>{wide ? link : <Hint text={label} keys={<Kbd keys={keys} />} side="right">{link}</Hint>}</li>;
+  return (
+    <li>
+      {wide ? (
+        link
+      ) : (
+        <Hint text={label} keys={<Kbd keys={keys} />} side="right">
+          {link}
+        </Hint>
+      )}
+    </li>
+  );
 }
 
 function ServerDemo() {
@@ -139,9 +209,15 @@ function ServerState() {
       {data?.models.demo && <DemoBadge className="mb-2" />}
       <p className="flex items-center gap-2">
         <span aria-hidden className={cx("size-1.5 rounded-full", ok ? "bg-ok" : error ? "bg-bad" : "bg-ink-3")} />
-        <span className="truncate">{error ? t.server.down : data ? `${t.server.ok} · ${data.version}` : t.common.loading}</span>
+        <span className="truncate">
+          {error ? t.server.down : data ? `${t.server.ok} · ${data.version}` : t.common.loading}
+        </span>
       </p>
-      {data && !data.models.demo && <p className="truncate" title={`${t.server.defaultModel}: ${data.models.default}. ${data.models.reason}`}>{data.models.default}</p>}
+      {data && !data.models.demo && (
+        <p className="truncate" title={`${t.server.defaultModel}: ${data.models.default}. ${data.models.reason}`}>
+          {data.models.default}
+        </p>
+      )}
     </div>
   );
 }
@@ -149,5 +225,14 @@ function ServerState() {
 function ServerNotice() {
   const { data, error } = useQuery(healthQuery);
   const words = error ? `${t.server.down}. ${t.server.downDetail}` : data && !data.store.ok ? t.server.storeDown : null;
-  return words && <p role="alert" className="shrink-0 border-b border-bad-line bg-bad-soft px-4 py-1.5 text-center text-sm text-bad">{words}</p>;
+  return (
+    words && (
+      <p
+        role="alert"
+        className="shrink-0 border-b border-bad-line bg-bad-soft px-4 py-1.5 text-center text-sm text-bad"
+      >
+        {words}
+      </p>
+    )
+  );
 }

@@ -4,9 +4,20 @@ import { Dialog } from "~/ui/Dialog";
 import { Kbd } from "~/ui/Kbd";
 
 const ROWS: readonly [string, string][] = [
-  ["mod+k", t.shortcuts.palette], ["c", t.shortcuts.newChat], ["i", t.shortcuts.focus], ["enter", t.shortcuts.send], ["shift+enter", t.shortcuts.newline],
-  ["mod+.", t.shortcuts.stop], ["mod+f", t.shortcuts.find], ["/", t.common.search], ["g h", t.shortcuts.home], ["g c", t.shortcuts.chat], ["g t", t.shortcuts.threads],
-  ["g r", t.shortcuts.runs], ["[", t.shortcuts.sidebar], ["?", t.shortcuts.help],
+  ["mod+k", t.shortcuts.palette],
+  ["c", t.shortcuts.newChat],
+  ["i", t.shortcuts.focus],
+  ["enter", t.shortcuts.send],
+  ["shift+enter", t.shortcuts.newline],
+  ["mod+.", t.shortcuts.stop],
+  ["mod+f", t.shortcuts.find],
+  ["/", t.common.search],
+  ["g h", t.shortcuts.home],
+  ["g c", t.shortcuts.chat],
+  ["g t", t.shortcuts.threads],
+  ["g r", t.shortcuts.runs],
+  ["[", t.shortcuts.sidebar],
+  ["?", t.shortcuts.help],
 ];
 
 export default function ShortcutList({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -16,7 +27,9 @@ export default function ShortcutList({ open, onOpenChange }: { open: boolean; on
         {ROWS.map(([keys, name]) => (
           <div key={keys} className="flex items-center justify-between gap-3 text-sm">
             <dt className="text-ink-2">{name}</dt>
-            <dd><Kbd keys={keys} /></dd>
+            <dd>
+              <Kbd keys={keys} />
+            </dd>
           </div>
         ))}
       </dl>

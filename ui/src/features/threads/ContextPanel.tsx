@@ -35,8 +35,21 @@ export function ContextPanel({ threadId, onGoTo }: { threadId: string; onGoTo: (
               {data.start_seq > 1 && <span className="text-xs text-ink-3">{t.context.startsAt(data.start_seq)}</span>}
             </p>
             <Bar shares={shares} />
+            {data.summary && (
+              <div className="mt-4 rounded-md border border-line bg-surface px-3 py-2">
+                <h3 className="text-xs font-medium">{t.context.summary}</h3>
+                <p className="mt-1 text-xs break-words whitespace-pre-wrap text-ink-2">{data.summary}</p>
+              </div>
+            )}
             <ol className="mt-4 space-y-1.5">
-              {data.items.map((item, at) => <Item key={at} item={item} dye={shares.find(({ source }) => source === item.source)?.dye ?? 0} onGoTo={onGoTo} />)}
+              {data.items.map((item, at) => (
+                <Item
+                  key={at}
+                  item={item}
+                  dye={shares.find(({ source }) => source === item.source)?.dye ?? 0}
+                  onGoTo={onGoTo}
+                />
+              ))}
             </ol>
           </>
         )}
@@ -46,11 +59,21 @@ export function ContextPanel({ threadId, onGoTo }: { threadId: string; onGoTo: (
 }
 
 function Bar({ shares }: { shares: Share[] }) {
-  const all = Math.max(1, shares.reduce((sum, { tokens }) => sum + tokens, 0));
+  const all = Math.max(
+    1,
+    shares.reduce((sum, { tokens }) => sum + tokens, 0),
+  );
   return (
     <>
       <div aria-hidden className="mt-3 flex h-2 gap-0.5 overflow-hidden rounded-full">
-        {shares.map(({ source, tokens, dye }) => <span key={source} className="dye-bar min-w-0.5" data-dye={dye} style={{ flexGrow: tokens / all, flexBasis: 0 }} />)}
+        {shares.map(({ source, tokens, dye }) => (
+          <span
+            key={source}
+            className="dye-bar min-w-0.5"
+            data-dye={dye}
+            style={{ flexGrow: tokens / all, flexBasis: 0 }}
+          />
+        ))}
       </div>
       <ul aria-label={t.context.sources} className="mt-3 space-y-1">
         {shares.map(({ source, tokens, dye }) => (
@@ -72,16 +95,28 @@ function Item({ item, dye, onGoTo }: { item: ContextItem; dye: number; onGoTo: (
   return (
     <li className="relative overflow-hidden rounded-md border border-line bg-surface">
       <span aria-hidden className="dye-bar absolute inset-y-0 left-0 w-0.5" data-dye={dye} />
-      <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="w-full px-3 py-2 text-left hover:bg-hover">
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+        className="w-full px-3 py-2 text-left hover:bg-hover"
+      >
         <span className="flex items-center gap-2 text-xs">
           <span className="font-medium">{nameOf(item.source)}</span>
           {item.role && <span className="text-ink-3">{item.role}</span>}
           <span className={`tnum ml-auto text-ink-3 ${seq !== null ? "mr-7" : ""}`}>{short(item.tokens)}</span>
         </span>
-        <span className={`mt-1 text-xs break-words whitespace-pre-wrap text-ink-2 ${open ? "block" : "line-clamp-2"}`}>{open ? item.text : item.text.slice(0, 300)}</span>
+        <span className={`mt-1 text-xs break-words whitespace-pre-wrap text-ink-2 ${open ? "block" : "line-clamp-2"}`}>
+          {open ? item.text : item.text.slice(0, 300)}
+        </span>
       </button>
       {seq !== null && (
-        <IconButton small label={t.context.goTo(seq)} className="absolute! top-1 right-1 size-6!" onClick={() => onGoTo(seq)}>
+        <IconButton
+          small
+          label={t.context.goTo(seq)}
+          className="absolute! top-1 right-1 size-6!"
+          onClick={() => onGoTo(seq)}
+        >
           <CornerDownRight size={13} />
         </IconButton>
       )}

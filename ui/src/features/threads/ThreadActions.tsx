@@ -11,7 +11,15 @@ import { Menu, MenuItem } from "~/ui/Menu";
 import { messageOf } from "~/ui/States";
 import { toast } from "~/ui/Toasts";
 
-export function ThreadActions({ thread, onDeleted, small }: { thread: Pick<Thread, "id" | "title">; onDeleted?: () => void; small?: boolean }) {
+export function ThreadActions({
+  thread,
+  onDeleted,
+  small,
+}: {
+  thread: Pick<Thread, "id" | "title">;
+  onDeleted?: () => void;
+  small?: boolean;
+}) {
   const [open, setOpen] = useState<"rename" | "delete" | null>(null);
   const client = useQueryClient();
   const title = thread.title || t.common.untitled;
@@ -29,14 +37,41 @@ export function ThreadActions({ thread, onDeleted, small }: { thread: Pick<Threa
   };
   return (
     <>
-      <Menu trigger={<IconButton small={small ?? false} label={t.threads.actionsOf(title)}><Ellipsis size={16} /></IconButton>}>
-        <MenuItem icon={<Pencil aria-hidden size={14} />} onSelect={() => setOpen("rename")}>{t.chat.rename}</MenuItem>
-        <MenuItem icon={<Trash2 aria-hidden size={14} />} onSelect={() => setOpen("delete")} danger>{t.chat.delete}</MenuItem>
+      <Menu
+        trigger={
+          <IconButton small={small ?? false} label={t.threads.actionsOf(title)}>
+            <Ellipsis size={16} />
+          </IconButton>
+        }
+      >
+        <MenuItem icon={<Pencil aria-hidden size={14} />} onSelect={() => setOpen("rename")}>
+          {t.chat.rename}
+        </MenuItem>
+        <MenuItem icon={<Trash2 aria-hidden size={14} />} onSelect={() => setOpen("delete")} danger>
+          {t.chat.delete}
+        </MenuItem>
       </Menu>
-      <Dialog open={open === "rename"} onOpenChange={(now) => setOpen(now ? "rename" : null)} title={t.threads.renameTitle}>
-        <Rename thread={thread} onDone={() => { setOpen(null); refresh(); }} />
+      <Dialog
+        open={open === "rename"}
+        onOpenChange={(now) => setOpen(now ? "rename" : null)}
+        title={t.threads.renameTitle}
+      >
+        <Rename
+          thread={thread}
+          onDone={() => {
+            setOpen(null);
+            refresh();
+          }}
+        />
       </Dialog>
-      <Confirm open={open === "delete"} onOpenChange={(now) => setOpen(now ? "delete" : null)} title={t.threads.deleteTitle} detail={t.threads.deleteDetail(title)} action={t.chat.delete} onConfirm={remove} />
+      <Confirm
+        open={open === "delete"}
+        onOpenChange={(now) => setOpen(now ? "delete" : null)}
+        title={t.threads.deleteTitle}
+        detail={t.threads.deleteDetail(title)}
+        action={t.chat.delete}
+        onConfirm={remove}
+      />
     </>
   );
 }
@@ -56,11 +91,27 @@ function Rename({ thread, onDone }: { thread: Pick<Thread, "id" | "title">; onDo
   };
   return (
     <form onSubmit={save}>
-      <label htmlFor={id} className="text-sm text-ink-2">{t.threads.renameLabel}</label>
-      <input id={id} autoFocus value={title} maxLength={200} onFocus={(event) => event.target.select()} onChange={(event) => setTitle(event.target.value)} className="mt-1 w-full rounded-md border border-line-strong bg-surface px-3 py-2 focus:border-accent" />
-      {failure && <p role="alert" className="mt-2 text-sm text-bad">{failure}</p>}
+      <label htmlFor={id} className="text-sm text-ink-2">
+        {t.threads.renameLabel}
+      </label>
+      <input
+        id={id}
+        autoFocus
+        value={title}
+        maxLength={200}
+        onFocus={(event) => event.target.select()}
+        onChange={(event) => setTitle(event.target.value)}
+        className="mt-1 w-full rounded-md border border-line-strong bg-surface px-3 py-2 focus:border-accent"
+      />
+      {failure && (
+        <p role="alert" className="mt-2 text-sm text-bad">
+          {failure}
+        </p>
+      )}
       <div className="mt-4 flex justify-end">
-        <Button type="submit" look="solid" disabled={busy || title.trim() === ""}>{t.common.save}</Button>
+        <Button type="submit" look="solid" disabled={busy || title.trim() === ""}>
+          {t.common.save}
+        </Button>
       </div>
     </form>
   );

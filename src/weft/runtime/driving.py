@@ -1,0 +1,132 @@
+"""Drives runs that this process has acquired to rest, and sees to it that how each ended is on record."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from weft import events
+from weft.engine.context import Target
+from weft.engine.scheduler import Paused, describe
+from weft.errors import Cancelled, Conflict, Fenced, WeftError
+from weft.runtime import ending
+from weft.runtime.ending import Owed, last_words
+from weft.runtime.hub import Hub
+from weft.runtime.journal import Journal
+from weft.runtime.leaving import shielded
+from weft.runtime.recent import Recent
+from weft.runtime.result import Result
+from weft.runtime.session import Session
+from weft.storage.base import Enqueue, RunChange, RunRecord, Status, Store
+
+MAX_ATTEMPTS = 4
+"""Times a run may be taken up without any progress before it is given up as ``dead``."""
+
+
+class Driven(NamedTuple):
+    """A run that this process drives."""
+
+    task: "asyncio.Task[Any]"
+    fence: int
+
+
+class Driver:
+    """All runs that this process drives right now."""
+
+    def __init__(self, store: Store, hub: Hub, guard: Callable[[], None], enqueue: Enqueue) -> None:
+        self.driven: dict[str, Driven] = {}
+        self.owed = Owed()
+        self.serving = False
+        """Whether this process works the queue, so that a run that was let go is done again."""
+        self.draining = False
+        """Whether runs that are stopped go back to the queue."""
+        self._store, self._hub, self._guard, self._enqueue = store, hub, guard, enqueue
+        self._recent = Recent()
+
+    async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
+        """Until it rests.
+
+        Raises:
+            WeftError: what ended the run; it is on record too.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self.driven[record.id] = Driven(task, record.fence)
+        self._hub.open(record.id)
+        try:
+            return await self._to_rest(target, record, input, deps)
+        finally:
+            self.driven.pop(record.id, None)
+            self._hub.close(record.id)
+
+    async def stop(self, run_id: str) -> None:
+        """Cancel what this process does for the run, and wait until it has stopped."""
+        driven = self.driven.get(run_id)
+        if driven is not None and driven.task is not asyncio.current_task():
+            driven.task.cancel()
+            await asyncio.gather(driven.task, return_exceptions=True)
+
+    async def _to_rest(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
+        journal = Journal(record, self._store, self._hub)
+        if record.attempts > MAX_ATTEMPTS:
+            error = WeftError(f"given up after {MAX_ATTEMPTS} attempts without progress")
+            await self._failed(journal, error, "dead")
+            raise error
+        resumed = record.seq > 0
+        answers: dict[str, Any] = {}
+        session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
+        async with self._ending(journal):
+            if resumed:
+                given = await self._store.questions.answers(record.id)
+                answers.update({id: json.loads(body) for id, body in given.items()})
+                journal.emit((), events.RunResumed(target.name, "answered" if record.attempts <= 1 else "recovered"))
+            try:
+                output = await session.root(target, input)
+            except Paused as paused:
+                return await ending.paused(journal, paused)
+            result = await ending.finished(journal, output)
+        if session.context is not None:
+            self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
+        return result
+
+    @asynccontextmanager
+    async def _ending(self, journal: Journal) -> AsyncGenerator[None]:
+        """Whatever goes wrong is on record before it is raised, or as soon as the store works again."""
+        try:
+            yield
+        except Fenced as error:
+            await self.owed.say(journal.info.id, partial(self._let_go, journal, error))
+            raise Cancelled(f"run {journal.info.id} was cancelled or taken over: {error}") from error
+        except asyncio.CancelledError:
+            await shielded(self._interrupted(journal))
+            raise
+        except Conflict as error:
+            cause = journal.failure or error
+            await self._failed(journal, cause)
+            raise cause from error
+        except Exception as error:
+            await self._failed(journal, error)
+            raise
+
+    async def _let_go(self, journal: Journal, error: Fenced) -> None:
+        """We were silent for too long. If nobody has taken the run over, it is to be done again, or has failed."""
+        if self.serving:
+            await self._store.runs.requeue(journal.info.id, journal.fence, self._enqueue)
+        else:
+            await self._failed(journal, error)
+
+    async def _interrupted(self, journal: Journal) -> None:
+        if self.draining:
+            again = partial(self._store.runs.requeue, journal.info.id, journal.fence, self._enqueue)
+            await self.owed.say(journal.info.id, again)
+            return
+        change = RunChange(status="cancelled", usage=events.encode(journal.info.usage))
+        await self.owed.say(journal.info.id, last_words(journal, events.RunCancelled(), change))
+
+    async def _failed(self, journal: Journal, error: Exception, status: Status = "failed") -> None:
+        code = error.code if isinstance(error, WeftError) else "bug"
+        message = str(error) if isinstance(error, WeftError) else describe(error)
+        change = RunChange(status=status, error=f"{code}: {message}", usage=events.encode(journal.info.usage))
+        await self.owed.say(journal.info.id, last_words(journal, events.RunFailed(code, message), change))

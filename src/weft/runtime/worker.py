@@ -1,0 +1,179 @@
+"""This process as one of those that work on a store: its heart beat, the queue it works, and what it takes over."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+
+from weft.engine.context import Target
+from weft.errors import Cancelled, NotFound, StoreError
+from weft.runtime.alive import HeartBeat, is_gone, worker_id
+from weft.runtime.beginning import Lines
+from weft.runtime.dispatch import Dispatcher, Embedded
+from weft.runtime.driving import Driver
+from weft.runtime.hub import Hub
+from weft.runtime.leaving import withdrawn_if_left
+from weft.storage.base import Job, Page, RunRecord, Scope, Store
+
+
+class Worker:
+    """Acquires runs, and hands them to its ``driver``."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        find: Callable[[str], Target],
+        *,
+        dispatcher: Dispatcher | None,
+        ttl: float,
+        deps: Any,
+    ) -> None:
+        self.id = worker_id()
+        self.dispatcher: Dispatcher = dispatcher or Embedded()
+        self.heart = HeartBeat(store, self.id, ttl, self._audit)
+        self.driver = Driver(store, hub, self.heart.guard, self.dispatcher.enqueue)
+        self._store, self._find, self._ttl, self._deps = store, find, ttl, deps
+        self._lines = Lines()
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Work the queue, until ``stop``."""
+        self.driver.draining, self.driver.serving = False, True
+        await self.heart.beat()
+        await self._look_around()
+        self._serving = asyncio.create_task(self._serve())
+
+    async def stop(self, grace: float) -> None:
+        """Take no new work, let runs come to rest for ``grace`` seconds, then hand them back."""
+        self.driver.draining = True
+        await self.dispatcher.stop()
+        tasks = [driven.task for driven in self.driver.driven.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
+        for run_id in tuple(self.driver.driven):
+            await self.driver.stop(run_id)
+        serving, self._serving = self._serving, None
+        self.driver.serving = False
+        if serving is not None:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Say good-bye to the store; it stays open."""
+        await self.heart.stop()
+        await self.driver.owed.settle()
+        try:
+            await self._store.workers.gone(self.id)
+        except StoreError:
+            return  # others find out by the lease
+
+    @asynccontextmanager
+    async def taking(self, record: RunRecord) -> AsyncGenerator[RunRecord]:
+        """Around driving a run that somebody here waits for: acquired as soon as its thread is free.
+
+        Raises:
+            Cancelled: it was ended before it began.
+        """
+        async with AsyncExitStack() as line:
+            async with withdrawn_if_left(self._store, self.driver.owed, record):
+                await self.heart.beat()
+                if not (record.status == "running" and record.owner == self.id):
+                    await line.enter_async_context(self._lines.head(record))
+                    record = await self._taken(record)
+            yield record
+
+    async def _taken(self, record: RunRecord) -> RunRecord:
+        job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
+        while (taken := await self._store.runs.acquire(job, self.id, self._ttl)) is None:
+            await self._clear_the_way(record)
+            await asyncio.sleep(0.02)
+        return taken
+
+    async def advance(self, job: Job) -> None:
+        """Drive the run of ``job``, if it may be driven and we know its target. Never raises."""
+        try:
+            await self.heart.beat()
+            queued = await self._store.runs.get(Scope(job.workspace), job.run_id)
+            target = self._find(queued.target)
+            record = await self._store.runs.acquire(job, self.id, self._ttl)
+            if record is None:
+                await self._again(job)
+                return
+            await self.driver.drive(target, record, json.loads(record.input), self._deps)
+        except NotFound:
+            return  # another process may know the target
+        except StoreError:
+            await self.driver.owed.say(job.run_id, partial(self._requeued, job))
+        except (Exception, asyncio.CancelledError):
+            return  # on record, or another's run now; one run's defect must not stop the queue
+
+    async def _again(self, job: Job) -> None:
+        """A job that could not be taken: if its run only waits for its thread, look again soon."""
+        record = await self._store.runs.get(Scope(job.workspace), job.run_id)
+        if record.status == "queued" and record.epoch == job.epoch and isinstance(self.dispatcher, Embedded):
+            await asyncio.sleep(0.05)
+            self.dispatcher.push(job)
+
+    async def _requeued(self, job: Job) -> None:
+        """After a job that the store failed: nothing is lost of it. It is ours and not driven, or waits still."""
+        record = await self._store.runs.get(Scope(job.workspace), job.run_id)
+        if record.status == "running" and record.owner == self.id and job.run_id not in self.driver.driven:
+            await self._store.runs.requeue(job.run_id, record.fence, self.dispatcher.enqueue)
+        else:
+            await self._again(job)
+
+    async def _clear_the_way(self, record: RunRecord) -> None:
+        """The thread of this run is busy. If a dead process left it so, finish its run first."""
+        scope = Scope(record.workspace)
+        current = await self._store.runs.get(scope, record.id)
+        if current.status != "queued":
+            raise Cancelled(f"run {record.id} was {current.status} before it began")
+        await self.driver.owed.settle()
+        if self._serving is not None:
+            return
+        await self._reap()
+        for left in await self._store.runs.list(scope, Page(limit=20), thread_id=record.thread_id, status="queued"):
+            begun = left.seq > 0 or left.attempts > 0
+            if begun and left.id < record.id and left.id not in self._lines:
+                await self.advance(Job(run_id=left.id, epoch=left.epoch, workspace=left.workspace))
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.dispatcher.work(self.advance))
+            while True:
+                await asyncio.sleep(min(1.0, self._ttl / 4))
+                await self._look_around()
+
+    async def _look_around(self) -> None:
+        """Queue what dead processes left, and what processes that do not work the queue submitted."""
+        await self._reap()
+        if not isinstance(self.dispatcher, Embedded):
+            return
+        try:
+            for job in await self._store.runs.waiting():
+                self.dispatcher.push(job)
+        except StoreError:
+            return  # next time
+
+    async def _reap(self) -> None:
+        try:
+            for worker in await self._store.workers.all():
+                if worker != self.id and is_gone(worker):
+                    await self._store.workers.gone(worker)
+            await self._store.workers.reap(self._ttl, self.dispatcher.enqueue)
+        except StoreError:
+            return  # next time
+
+    async def _audit(self) -> None:
+        """At each heart beat: stop the runs that are no longer ours, and say what is owed to the store."""
+        await self.driver.owed.settle()
+        if not self.driver.driven:
+            return
+        fences = {run_id: driven.fence for run_id, driven in self.driver.driven.items()}
+        for run_id in await self._store.workers.lost(self.id, fences):
+            driven = self.driver.driven.get(run_id)
+            if driven is not None and driven.fence == fences[run_id]:
+                await self.driver.stop(run_id)

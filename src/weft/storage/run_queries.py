@@ -1,0 +1,230 @@
+"""Queries of runs and workers, each written once for both databases."""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal_column, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
+
+from weft.storage.pieces import last_event, mine, named, p, status_is
+from weft.storage.query import Now, Query
+from weft.storage.tables import events, owners, runs, threads, workers, workspaces
+
+_QUEUED: ColumnElement[str] = literal_column("'queued'")
+_SLEEPING: ColumnElement[str] = literal_column("'sleeping'")
+
+WORKSPACE = Query(select(workspaces.c.n).where(workspaces.c.name == p("workspace")))
+ADD_WORKSPACE = Query(insert(workspaces).inline().values(name=p("workspace")).on_conflict_do_nothing())
+OWNER = Query(select(owners.c.n).where(owners.c.workspace == p("n"), owners.c.user_id == p("user")))
+ADD_OWNER = Query(insert(owners).inline().values(workspace=p("n"), user_id=p("user")).on_conflict_do_nothing())
+
+
+def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
+    """The columns of a ``RunRecord``, in its order."""
+    c = runs.c
+    return [
+        c.id,
+        named(threads.c.id, c.thread, "thread_id"),
+        c.target,
+        named(workspaces.c.name, c.workspace, "workspace_name"),
+        named(owners.c.user_id, c.owner, "user_id"),
+        c.status,
+        c.input if bodies else null().label("input"),
+        c.output if bodies else null().label("output"),
+        *(
+            c.error,
+            c.usage,
+            last_event(c.n).label("seq"),
+            c.first_message,
+            c.idempotency_key,
+            c.epoch,
+            c.fence,
+            c.worker,
+        ),
+        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at),
+    ]
+
+
+RUN = Query(select(*_record()).where(runs.c.id == p("id"), mine(runs)))
+RUN_EXISTS = Query(select(runs.c.n, runs.c.thread).where(runs.c.id == p("id"), mine(runs)))
+RUN_BY_N = Query(select(*_record()).where(runs.c.n == p("n")))
+RUN_BY_KEY = Query(
+    select(runs.c.digest, *_record()).where(runs.c.workspace == p("n"), runs.c.idempotency_key == p("key"))
+)
+RUN_BY_ID = Query(select(*_record()).where(runs.c.id == p("id"), runs.c.workspace == p("n")))
+ADD_RUN = Query(
+    insert(runs)
+    .values(
+        id=p("id"),
+        thread=p("thread"),
+        workspace=p("n"),
+        owner=p("owner"),
+        target=p("target"),
+        status=p("status"),
+        input=p("input"),
+        first_message=0,
+        idempotency_key=p("key"),
+        digest=p("digest"),
+        epoch=0,
+        fence=0,
+        attempts=0,
+        priority=p("priority"),
+        wake_at=p("wake_at"),
+        created_at=p("at"),
+        updated_at=p("at"),
+    )
+    .on_conflict_do_nothing()
+    .returning(runs.c.n)
+)
+
+
+@cache
+def run_page(*, user: bool, newest: bool, cursor: bool, thread: bool, status: bool) -> Query:
+    """Runs of a scope, in the order in which they were created."""
+    n = runs.c.n
+    query = select(*_record(bodies=False)).where(mine(runs, user)).limit(p("limit", "n"))
+    if thread:
+        query = query.where(runs.c.thread == select(threads.c.n).where(threads.c.id == p("thread")).scalar_subquery())
+    if status:
+        query = query.where(runs.c.status == p("status"))
+    if cursor:
+        other = runs.alias("other")
+        at = select(other.c.n).where(other.c.id == p("cursor")).scalar_subquery()
+        query = query.where(n < at if newest else n > at)
+    return Query(query.order_by(n.desc() if newest else n))
+
+
+def _dead(ttl: Any) -> ColumnElement[bool]:
+    """Nobody who lives drives the run."""
+    return ~exists().where(workers.c.id == runs.c.worker, workers.c.beat > Now() - ttl)
+
+
+def _acquire() -> Query:
+    other = runs.alias("other")
+    busy = exists().where(
+        other.c.thread == runs.c.thread, other.c.status == literal_column("'running'"), other.c.n != runs.c.n
+    )
+    due = or_(
+        status_is("queued"),
+        and_(status_is("sleeping"), func.coalesce(runs.c.wake_at, 0.0) <= Now()),
+        and_(
+            status_is("running"),
+            or_(_dead(p("ttl", "f")), and_(runs.c.worker == p("worker"), runs.c.updated_at == p("at"))),
+        ),
+    )
+    return Query(
+        update(runs)
+        .where(runs.c.id == p("id"), runs.c.epoch == p("epoch"), due, ~busy)
+        .values(
+            status=literal_column("'running'"),
+            worker=p("worker"),
+            fence=runs.c.fence + 1,
+            attempts=runs.c.attempts + 1,
+            wake_at=null(),
+            updated_at=p("at"),
+        )
+        .returning(*_record())
+    )
+
+
+ACQUIRE = _acquire()
+"""``at`` marks this very call: where its answer was lost, the same call again finds the run as its own."""
+
+
+def _requeue(*where: ColumnElement[bool]) -> Query:
+    sleeping = p("wake_at", "f").is_not(None)
+    return Query(
+        update(runs)
+        .where(*where)
+        .values(
+            status=case((sleeping, _SLEEPING), else_=_QUEUED),
+            epoch=runs.c.epoch + 1,
+            fence=runs.c.fence + 1,
+            worker=null(),
+            attempts=0,
+            wake_at=p("wake_at", "f"),
+            updated_at=Now(),
+        )
+        .returning(*_job())
+    )
+
+
+def _job() -> list[ColumnElement[Any]]:
+    """The columns of a ``Job``, in its order."""
+    workspace = named(workspaces.c.name, runs.c.workspace, "workspace_name")
+    return [runs.c.id, runs.c.epoch, workspace, runs.c.priority, runs.c.wake_at]
+
+
+HAND_BACK = _requeue(runs.c.id == p("id"), runs.c.fence == p("fence"), status_is("running"))
+RESUME = _requeue(runs.c.id == p("id"), status_is("paused"))
+
+
+def _reap() -> Query:
+    chosen = (
+        select(runs.c.n)
+        .where(status_is("running"), _dead(p("ttl", "f")))
+        .order_by(runs.c.n)
+        .limit(500)
+        .with_for_update(skip_locked=True)
+    )
+    return Query(
+        update(runs)
+        .where(runs.c.n.in_(chosen.correlate(None)), status_is("running"))
+        .values(
+            status=literal_column("'queued'"),
+            epoch=runs.c.epoch + 1,
+            fence=runs.c.fence + 1,
+            worker=null(),
+            updated_at=Now(),
+        )
+        .returning(*_job())
+    )
+
+
+REAP = _reap()
+WAITING = Query(select(*_job()).where(status_is("queued", "sleeping")).order_by(runs.c.n).limit(p("limit", "n")))
+CANCEL = Query(
+    update(runs)
+    .where(runs.c.id == p("id"), mine(runs), status_is("queued", "running", "sleeping", "paused"))
+    .values(
+        status=literal_column("'cancelled'"),
+        fence=runs.c.fence + 1,
+        worker=null(),
+        error=p("error"),
+        updated_at=p("at"),
+    )
+    .returning(runs.c.n, runs.c.owner, runs.c.target)
+)
+EVENTS = Query(
+    select(events.c.seq, events.c.at, events.c.path, events.c.body)
+    .where(
+        events.c.run == select(runs.c.n).where(runs.c.id == p("id"), mine(runs)).scalar_subquery(),
+        events.c.seq > p("after"),
+    )
+    .order_by(events.c.seq)
+    .limit(p("limit", "n"))
+)
+ADD_LAST_EVENT = Query(
+    insert(events)
+    .inline()
+    .values(
+        run=p("run"),
+        seq=last_event(p("run", "n")) + literal_column("1"),
+        owner=p("owner"),
+        at=p("at"),
+        path=p("path"),
+        body=p("body"),
+    )
+)
+
+# Workers.
+
+BEAT = Query(
+    (_beat := insert(workers).values(id=p("id"), beat=Now(), draining=p("draining"))).on_conflict_do_update(
+        index_elements=["id"], set_={"beat": _beat.excluded.beat, "draining": _beat.excluded.draining}
+    )
+)
+WORKERS = Query(select(workers.c.id))
+DRIVEN = Query(select(runs.c.id, runs.c.fence).where(status_is("running"), runs.c.worker == p("worker")))
+GONE = Query(delete(workers).where(workers.c.id == p("id")))
+FORGET_WORKERS = Query(delete(workers).where(workers.c.beat < Now() - 10 * p("ttl", "f")))
