@@ -1,6 +1,7 @@
 """What tests share: a PostgreSQL of their own, and stores on every database."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from itertools import count
@@ -16,6 +17,12 @@ pytest_plugins = ["tests.plugins.leaks"]
 _number = count(1)
 
 Open = Callable[[], Awaitable[Store]]
+
+
+def pytest_configure() -> None:
+    """Started in the background, we would ignore Ctrl+C, and so would every program that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -202,3 +202,9 @@ async def test_a_thread_of_500_turns_stays_small(path: Path) -> None:
     size = path.stat().st_size
     print(f"500 turns: {size} bytes, of which {content} are content")
     assert size < 2.3 * content
+
+
+async def test_a_new_file_is_opened_by_many_at_once(path: Path) -> None:
+    stores = await asyncio.gather(*[open_store(f"sqlite:///{path}") for _ in range(8)])
+    for store in stores:
+        await store.close()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,13 +51,26 @@ class SqliteUrl:
         connection.execute(f"PRAGMA busy_timeout={PATIENCE}")
         connection.execute(f"PRAGMA page_size={_PAGE}")
         if self.path is not None:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_wal(connection)
         for pragma in (f"synchronous={self.synchronous}", "temp_store=MEMORY", "cache_size=-16384"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("PRAGMA journal_size_limit=67108864")
         if readonly:
             connection.execute("PRAGMA query_only=ON")
         return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two that open a new file at once are told "locked" without the wait of ``busy_timeout``: wait here."""
+    until = time.monotonic() + PATIENCE / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 class Sqlite:
