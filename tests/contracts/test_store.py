@@ -202,6 +202,23 @@ async def test_resume_queues_a_paused_run_once(store: Store) -> None:
         await store.commit(commit_of(run, 2))
 
 
+async def test_a_run_whose_caller_waits_is_left_to_it_as_long_as_it_is_there(store: Store) -> None:
+    first = await begin(store, worker="busy")
+    await store.workers.beat("caller")
+    waits = await store.runs.create(record(thread_id=first.thread_id), None, worker="caller")
+    assert (waits.status, waits.owner) == ("queued", "caller")
+    assert await store.runs.waiting() == []
+    await store.commit(commit_of(first, 1, run=RunChange(status="paused")))
+    assert await store.runs.requeue(first.id, None, None, worker="caller")
+    assert (await store.runs.get(LOCAL, first.id)).owner == "caller"
+    assert await store.runs.waiting() == []
+    await store.workers.gone("caller")
+    assert await store.runs.waiting() == [Job(run_id=first.id, epoch=1), Job(run_id=waits.id, epoch=0)]
+    taken = await store.runs.acquire(Job(run_id=waits.id, epoch=0), "other", 30)
+    assert taken is not None
+    assert (taken.status, taken.owner) == ("running", "other")
+
+
 async def test_hand_back_needs_the_fence(store: Store) -> None:
     jobs, run = Jobs(), await begin(store)
     assert not await store.runs.requeue(run.id, run.fence + 1, jobs)
@@ -965,7 +982,7 @@ async def test_a_run_is_acquired_as_it_is_created_if_its_thread_is_free(store: S
     first = await store.runs.create(record(thread_id="t"), None, worker="w")
     assert (first.status, first.owner, first.fence, first.attempts) == ("running", "w", 1, 1)
     second = await store.runs.create(record(thread_id="t"), None, worker="w")
-    assert (second.status, second.owner, second.fence) == ("queued", None, 0)
+    assert (second.status, second.owner, second.fence) == ("queued", "w", 0)
     third = await store.runs.create(record(thread_id="other"), None, worker="w")
     assert third.status == "running"
 

@@ -356,6 +356,20 @@ async def test_long_results_and_contexts_are_shortened_not_lost(apps: Any) -> No
     assert [item.seq for item in shown.items] == list(range(shown.start, 21))
 
 
+@pytest.mark.parametrize("serves", [0, 1])
+async def test_a_queue_that_is_worked_leaves_runs_to_the_callers_who_wait_for_them(apps: Any, serves: int) -> None:
+    async def wait() -> str:
+        """Wait a moment."""
+        await asyncio.sleep(0.15)
+        return "ok"
+
+    agent = Agent("a", model=Scripted([call("wait"), "done"], order="turn"), tools=[wait])
+    both = apps(agent), apps(agent)
+    await both[serves].start()
+    results = await asyncio.gather(*[both[0].run(agent, "go", thread="t1") for _ in range(12)])
+    assert [result.output for result in results] == ["done"] * 12
+
+
 async def test_two_processes_never_drive_one_thread_at_once(apps: Any) -> None:
     at_once: list[int] = []
     running = 0

@@ -1,8 +1,6 @@
 """What a run is before it begins: its record, and its place among the runs of its thread that wait in this process."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -34,20 +32,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._heads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._waiting: set[str] = set()
 
-    def __contains__(self, run_id: str) -> bool:
-        """Whether somebody here waits for this run to begin."""
-        return run_id in self._waiting
-
-    @asynccontextmanager
-    async def head(self, record: RunRecord) -> AsyncGenerator[None]:
-        """Be the first of the line. Those behind wait until this block ends."""
-        head = self._heads.setdefault(record.thread_id, asyncio.Lock())
-        self._waiting.add(record.id)
-        try:
-            async with head:
-                self._waiting.discard(record.id)
-                yield
-        finally:
-            self._waiting.discard(record.id)
+    def head(self, record: RunRecord) -> asyncio.Lock:
+        """To be held by the first of the line. Those behind wait until it is released."""
+        return self._heads.setdefault(record.thread_id, asyncio.Lock())

@@ -20,7 +20,7 @@ from weft.runtime.result import Result
 from weft.runtime.run import live
 from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
-from weft.storage.base import ENDED, RESTING, Job, Page, RunRecord, Scope, Store
+from weft.storage.base import ENDED, RESTING, Page, RunRecord, Scope, Store
 
 
 class Runner:
@@ -139,7 +139,11 @@ class Runner:
         for question, answer in answers.items():
             await self.store.questions.answer(scope, run_id, question, codec.encode(answer, "answer"))
         if not await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
-            await self.store.runs.requeue(run_id, None, _no_job if here else self.worker.dispatcher.enqueue)
+            if here:
+                await self.worker.heart.beat()
+                await self.store.runs.requeue(run_id, None, None, worker=self.worker.id)
+            else:
+                await self.store.runs.requeue(run_id, None, self.worker.dispatcher.enqueue)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
 
@@ -172,10 +176,6 @@ class Runner:
         Where live events begin, a ``Sync`` comes first, then what is going on right now.
         """
         return Watch(self.store, self.hub, scope, run_id, after, self.worker.driver.driven.__contains__).follow()
-
-
-async def _no_job(tx: Any, job: Job) -> None:
-    """The caller advances the run itself."""
 
 
 def _title(input: Any) -> str:

@@ -135,9 +135,10 @@ class Worker:
         if self._serving is not None:
             return
         await self._reap()
+        alive = await self._store.workers.all()
         for left in await self._store.runs.list(scope, Page(limit=20), thread_id=record.thread_id, status="queued"):
             begun = left.seq > 0 or left.attempts > 0
-            if begun and left.id < record.id and left.id not in self._lines:
+            if begun and left.id < record.id and left.owner not in alive:
                 await self.advance(Job(run_id=left.id, epoch=left.epoch, workspace=left.workspace))
 
     async def _serve(self) -> None:

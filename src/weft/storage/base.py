@@ -50,7 +50,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     fence: int = 0
     """One more at each acquire, takeover and cancel; a write with an old fence is refused."""
     owner: str | None = None
-    """The worker that drives it."""
+    """The worker that drives it or, while it is queued, that it is kept for: its caller waits there."""
     attempts: int = 0
     """Times acquired since its last progress; too many and it is dead."""
     priority: int = 5
@@ -265,7 +265,8 @@ class Runs(Protocol):
         """Insert the run (and its thread, where it is new) and enqueue job ``run/0`` in one transaction.
 
         With a ``worker`` the run is acquired for it in the same transaction, if its thread is free; else it
-        stays ``queued``. Without ``enqueue`` there is no job: the caller sees to it. A new thread gets ``title``.
+        stays ``queued``, kept for that worker. Without ``enqueue`` there is no job: the caller sees to it. A new
+        thread gets ``title``.
 
         With an ``idempotency_key`` that the workspace has seen, nothing is written and the run that
         has it comes back.
@@ -296,10 +297,19 @@ class Runs(Protocol):
         """
         ...
 
-    async def requeue(self, run_id: str, fence: int | None, enqueue: Enqueue, *, wake_at: float | None = None) -> bool:
-        """Queue it again (epoch + 1, fence + 1, no owner), in one transaction with its new job.
+    async def requeue(
+        self,
+        run_id: str,
+        fence: int | None,
+        enqueue: Enqueue | None,
+        *,
+        wake_at: float | None = None,
+        worker: str | None = None,
+    ) -> bool:
+        """Queue it again (epoch + 1, fence + 1), in one transaction with its new job, if there is one.
 
         With a ``fence`` only where it matches (hand back); without, only where the run is ``paused`` (resume).
+        With a ``worker`` it is kept for that one, as with ``create``; else it has no owner.
         """
         ...
 
@@ -313,7 +323,7 @@ class Runs(Protocol):
     async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventRow]: ...
 
     async def waiting(self, limit: int = 1000) -> Sequence[Job]:
-        """Jobs of all queued and sleeping runs, oldest first: what an embedded dispatcher starts from."""
+        """Jobs of queued and sleeping runs, oldest first, but for those that are kept for a worker which is there."""
         ...
 
 

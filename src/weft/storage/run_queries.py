@@ -70,6 +70,7 @@ ADD_RUN = Query(
         attempts=0,
         priority=p("priority"),
         wake_at=p("wake_at"),
+        worker=p("worker"),
         created_at=p("at"),
         updated_at=p("at"),
     )
@@ -140,7 +141,7 @@ def _requeue(*where: ColumnElement[bool]) -> Query:
             status=case((sleeping, _SLEEPING), else_=_QUEUED),
             epoch=runs.c.epoch + 1,
             fence=runs.c.fence + 1,
-            worker=null(),
+            worker=p("worker"),
             attempts=0,
             wake_at=p("wake_at", "f"),
             updated_at=Now(),
@@ -182,7 +183,10 @@ def _reap() -> Query:
 
 
 REAP = _reap()
-WAITING = Query(select(*_job()).where(status_is("queued", "sleeping")).order_by(runs.c.n).limit(p("limit", "n")))
+_KEPT = exists().where(workers.c.id == runs.c.worker)
+WAITING = Query(
+    select(*_job()).where(status_is("queued", "sleeping"), ~_KEPT).order_by(runs.c.n).limit(p("limit", "n"))
+)
 CANCEL = Query(
     update(runs)
     .where(runs.c.id == p("id"), mine(runs), status_is("queued", "running", "sleeping", "paused"))

@@ -36,18 +36,17 @@ class SqlRuns:
                 Job(run_id=run.id, epoch=0, workspace=run.workspace, priority=run.priority, not_before=run.wake_at),
             )
 
+        acquire = worker is not None
         while True:
             try:
-                steps = (
-                    partial(_create, record, title) if worker is None else partial(_create_for, worker, record, title)
-                )
+                steps = partial(_create, record, title, worker, acquire=acquire)
                 return (await self._database.queue(steps, jobs, enqueue or _nobody))[0]
             except _Raced:
                 continue
             except Conflict:
-                if worker is None:
+                if not acquire:
                     raise
-                worker = None  # another run of the thread began at the same moment
+                acquire = False  # another run of the thread began at the same moment
 
     async def get(self, scope: Scope, run_id: str) -> RunRecord:
         def steps() -> Steps[RunRecord]:
@@ -87,13 +86,22 @@ class SqlRuns:
         except Conflict:  # another run of the thread began at the same moment
             return None
 
-    async def requeue(self, run_id: str, fence: int | None, enqueue: Enqueue, *, wake_at: float | None = None) -> bool:
+    async def requeue(
+        self,
+        run_id: str,
+        fence: int | None,
+        enqueue: Enqueue | None,
+        *,
+        wake_at: float | None = None,
+        worker: str | None = None,
+    ) -> bool:
+        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker}
         query = q.RESUME if fence is None else q.HAND_BACK
 
         def steps() -> Steps[Sequence[Job]]:
-            return [_job(row) for row in (yield query, {"id": run_id, "fence": fence, "wake_at": wake_at})]
+            return [_job(row) for row in (yield query, values)]
 
-        return bool(await self._database.queue(steps, _same, enqueue))
+        return bool(await self._database.queue(steps, _same if enqueue else _none, enqueue or _nobody))
 
     async def cancel(self, scope: Scope, run_id: str, reason: str | None) -> RunRecord | None:
         at = time.time()
@@ -174,8 +182,17 @@ class _Raced(StoreError):
     """The same run was made by somebody else at this very moment: look again."""
 
 
-def _create(record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
-    """The run, and whether it is new."""
+def _create(record: RunRecord, title: str, worker: str | None, *, acquire: bool) -> Steps[tuple[RunRecord, bool]]:
+    """The run, and whether it is new; acquired for its worker if its thread is free, else kept for it."""
+    run, new = yield from _made(record, title, worker)
+    if new and acquire and run.status == "queued":
+        values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
+        if rows := (yield q.ACQUIRE, values):
+            run = _run(rows[0])
+    return run, new
+
+
+def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunRecord, bool]]:
     n, owner = yield from owner_of(record.workspace, record.user_id)
     digest = None if record.idempotency_key is None else _digest(record)
     if digest is not None:
@@ -196,7 +213,7 @@ def _create(record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
             "input": None if record.input == b"null" else record.input,
         },
         **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-        **{"wake_at": record.wake_at, "at": at},
+        **{"wake_at": record.wake_at, "worker": worker, "at": at},
     }
     new = yield q.ADD_RUN, values
     rows = yield q.RUN_BY_ID, {"id": record.id, "n": n}
@@ -210,16 +227,6 @@ def _create(record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
     if (found.thread_id, found.target, found.user_id) != (record.thread_id, record.target, record.user_id):
         raise Conflict(f"there is another run {record.id!r} already")
     return found, False
-
-
-def _create_for(worker: str, record: RunRecord, title: str) -> Steps[tuple[RunRecord, bool]]:
-    """The run, acquired at once if its thread is free."""
-    run, new = yield from _create(record, title)
-    if new and run.status == "queued":
-        values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
-        if rows := (yield q.ACQUIRE, values):
-            run = _run(rows[0])
-    return run, new
 
 
 async def _nobody(tx: Tx, job: Job) -> None:
@@ -245,6 +252,10 @@ def _job(row: Row) -> Job:
 
 def _same(jobs: Sequence[Job]) -> Sequence[Job]:
     return jobs
+
+
+def _none(jobs: Sequence[Job]) -> Sequence[Job]:
+    return ()
 
 
 def _whose(scope: Scope) -> dict[str, str | None]:
