@@ -5,6 +5,9 @@ envelope's ``path``; *what* happened is the event. Durable events have gapless n
 stored with the state they belong to. Passing ones (``PASSING``) tell a live listener what is going on
 right now; what must be known later is repeated in the durable event that ends them.
 
+Those that hold only plain values are left out of garbage collection (``gc=False``): they can be in no circle,
+and a server makes very many of them.
+
 Content lives once: a stored ``message.added`` keeps the number of the message, not its words, and
 a reader joins the two again.
 """
@@ -21,11 +24,11 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
     """What all events share: they are small, immutable and tagged by ``type``."""
 
 
-class RunStarted(_Event, frozen=True, tag="run.started"):
+class RunStarted(_Event, frozen=True, gc=False, tag="run.started"):
     target: str
 
 
-class RunResumed(_Event, frozen=True, tag="run.resumed"):
+class RunResumed(_Event, frozen=True, gc=False, tag="run.resumed"):
     """The run goes on: after an answer, or after its process died."""
 
     target: str
@@ -57,23 +60,23 @@ class RunFailed(_Event, frozen=True, tag="run.failed"):
     message: str
 
 
-class RunCancelled(_Event, frozen=True, tag="run.cancelled"):
+class RunCancelled(_Event, frozen=True, gc=False, tag="run.cancelled"):
     reason: str | None = None
 
 
-class NodeStarted(_Event, frozen=True, tag="node.started"):
+class NodeStarted(_Event, frozen=True, gc=False, tag="node.started"):
     node: str
     attempt: int = 1
 
 
-class NodeFinished(_Event, frozen=True, tag="node.finished"):
+class NodeFinished(_Event, frozen=True, gc=False, tag="node.finished"):
     node: str
     started_at: float = 0.0
     """Seconds since the epoch."""
     attempt: int = 1
 
 
-class NodeFailed(_Event, frozen=True, tag="node.failed"):
+class NodeFailed(_Event, frozen=True, gc=False, tag="node.failed"):
     node: str
     code: str
     message: str
@@ -82,11 +85,11 @@ class NodeFailed(_Event, frozen=True, tag="node.failed"):
     retrying: bool = False
 
 
-class ModelStarted(_Event, frozen=True, tag="model.started"):
+class ModelStarted(_Event, frozen=True, gc=False, tag="model.started"):
     model: str
 
 
-class ModelFinished(_Event, frozen=True, tag="model.finished"):
+class ModelFinished(_Event, frozen=True, gc=False, tag="model.finished"):
     model: str
     usage: Usage
     started_at: float = 0.0
@@ -101,7 +104,7 @@ class ToolStarted(_Event, frozen=True, tag="tool.started"):
     arguments: dict[str, Any] = {}
 
 
-class ToolFinished(_Event, frozen=True, tag="tool.finished"):
+class ToolFinished(_Event, frozen=True, gc=False, tag="tool.finished"):
     call_id: str
     name: str
     started_at: float = 0.0
@@ -110,7 +113,7 @@ class ToolFinished(_Event, frozen=True, tag="tool.finished"):
     """Live only; a stored event leaves it out, as the tool's message has it."""
 
 
-class Delta(_Event, frozen=True, tag="delta"):
+class Delta(_Event, frozen=True, gc=False, tag="delta"):
     """A piece of a message that is still being written."""
 
     message_id: str
@@ -118,26 +121,26 @@ class Delta(_Event, frozen=True, tag="delta"):
     kind: Literal["text", "reasoning"] = "text"
 
 
-class MessageAdded(_Event, frozen=True, tag="message.added"):
+class MessageAdded(_Event, frozen=True, gc=False, tag="message.added"):
     """A message is in the thread, under number ``seq``."""
 
     seq: int
     message: Message | None = None
 
 
-class ContextCompacted(_Event, frozen=True, tag="context.compacted"):
+class ContextCompacted(_Event, frozen=True, gc=False, tag="context.compacted"):
     """The context begins at message ``start`` now; what came before is in the summary, if there is one."""
 
     start: int
     summarised: bool = False
 
 
-class StepCommitted(_Event, frozen=True, tag="step.committed"):
+class StepCommitted(_Event, frozen=True, gc=False, tag="step.committed"):
     step: int
     changed: tuple[str, ...] = ()
 
 
-class LimitReached(_Event, frozen=True, tag="limit.reached"):
+class LimitReached(_Event, frozen=True, gc=False, tag="limit.reached"):
     limit: str
     message: str
 
@@ -162,7 +165,7 @@ RESTING = frozenset({RunFinished, RunFailed, RunCancelled, RunPaused})
 """After one of these, nothing happens in the run until somebody acts."""
 
 
-class Envelope(Struct, frozen=True, kw_only=True):
+class Envelope(Struct, frozen=True, kw_only=True, gc=False):
     """An event, and when and where it happened.
 
     ``seq`` counts the durable events of the run from 1, without gaps; a passing event carries the

@@ -15,13 +15,13 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 Finish: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
-class Text(Struct, frozen=True, tag="text", omit_defaults=True):
+class Text(Struct, frozen=True, tag="text", omit_defaults=True, gc=False):
     """Words."""
 
     text: str
 
 
-class Reasoning(Struct, frozen=True, tag="reasoning", omit_defaults=True):
+class Reasoning(Struct, frozen=True, tag="reasoning", omit_defaults=True, gc=False):
     """What a model thought before it answered. ``signature`` must go back to its provider unchanged."""
 
     text: str
@@ -110,7 +110,7 @@ class ToolSpec(Struct, frozen=True, kw_only=True):
     parameters: Json
 
 
-class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Tokens and money. ``cost`` is in US dollars; ``None`` means that a price was unknown.
 
     ``cached_tokens`` and ``cache_write_tokens`` are part of ``input_tokens``; ``reasoning_tokens`` of

@@ -77,6 +77,9 @@ async def test_what_is_on_record_is_what_happened(apps: Any) -> None:
     record = await app.store.runs.get(ME, result.run_id)
     assert (record.status, record.seq, json.loads(record.output)) == ("finished", len(seen), "3 and 7")
     assert record.input == b"null"
+    context = (await app.store.threads.open("t1", conversation="")).context
+    assert context is not None
+    assert context.start == 1
     assert [row.seq for row, _ in await app.messages(ME, "t1")] == [1, 2, 3, 4, 5]
 
 
@@ -351,6 +354,9 @@ async def test_long_results_and_contexts_are_shortened_not_lost(apps: Any) -> No
     assert "left out" in model.asked[1].messages[-1].tool_results[0].content
     rows = await app.messages(ME, "t1", limit=100)
     assert [row.seq for row, _ in rows] == list(range(1, 21))
+    stored = (await app.store.threads.open("t1", conversation="")).context
+    assert stored is not None
+    assert stored.start > 1
     shown = await app.explain(ME, "t1")
     assert shown.start > 1
     assert [item.seq for item in shown.items] == list(range(shown.start, 21))

@@ -29,7 +29,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """Passed to the provider as they are: ``temperature``, ``max_tokens``, ``reasoning_effort`` ..."""
 
 
-class Piece(Struct, frozen=True):
+class Piece(Struct, frozen=True, gc=False):
     """Part of an answer that is still being made."""
 
     text: str

@@ -2,7 +2,7 @@
 
 import time
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -220,11 +220,12 @@ def _both(first: RunChange, then: RunChange) -> RunChange:
 
 def encode_event(event: Event) -> bytes:
     """An event as it is stored: content that has a row of its own is left out."""
-    lean: Any = event
-    if isinstance(event, events.MessageAdded):
-        lean = events.MessageAdded(event.seq)
-    elif isinstance(event, events.ToolFinished):
-        lean = msgspec.structs.replace(event, result=None)
-    elif isinstance(event, events.RunFinished):
-        lean = events.RunFinished(usage=event.usage)
-    return codec.encode(lean, "event")
+    lean = _LEAN.get(type(event))
+    return codec.encode(event if lean is None else lean(event), "event")
+
+
+_LEAN: dict[type, Callable[[Any], Event]] = {
+    events.MessageAdded: lambda event: events.MessageAdded(event.seq),
+    events.ToolFinished: lambda event: msgspec.structs.replace(event, result=None),
+    events.RunFinished: lambda event: events.RunFinished(usage=event.usage),
+}

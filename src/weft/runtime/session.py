@@ -109,8 +109,8 @@ class _Running:
         self._rows = next((name for name, channel in graph.channels.items() if channel.stored == "rows"), None)
         self._slots = codec.Slots(graph) if self._journal.store is not None else None
         self._started: dict[str, float] = {}
-        self._start = 1
-        """Where the context on record begins."""
+        self._start = 0
+        """Where the context on record begins; 0 while there is none."""
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -149,11 +149,13 @@ class _Running:
             finished = codec.load_updates(self._graph, opened.snapshot.finished)
         if self._rows is not None:
             seen = recent.get(thread, opened) if spoken and recent is not None else None
-            if seen is None:
+            if seen is not None:
+                self._start = seen.start
+            else:
                 if spoken:
                     opened = await store.threads.open(thread, conversation=talk)
                 seen = load_context(opened.context, opened.messages)
-            self._start = seen.start
+                self._start = seen.start if opened.context is not None else 0
             values = {**checkpoint.values, self._rows: seen}
             checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
         return checkpoint, finished, on_record

@@ -24,7 +24,7 @@ class Scope(Struct, frozen=True):
     user: str | None = None
 
 
-class RunRecord(Struct, frozen=True, kw_only=True):
+class RunRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One run: a thread moved from an input to rest."""
 
     id: str
@@ -103,7 +103,7 @@ class ThreadRecord(Struct, frozen=True, kw_only=True):
     updated_at: float = 0.0
 
 
-class MessageRow(Struct, frozen=True, kw_only=True):
+class MessageRow(Struct, frozen=True, kw_only=True, gc=False):
     """A message of a thread. Append-only: no store offers a way to change one."""
 
     seq: int
@@ -118,7 +118,7 @@ class MessageRow(Struct, frozen=True, kw_only=True):
     """Its size as counted when it was written, for windows by tokens."""
 
 
-class ContextRow(Struct, frozen=True, kw_only=True):
+class ContextRow(Struct, frozen=True, kw_only=True, gc=False):
     """What of a conversation the model sees. One per thread and conversation, replaced at each turn."""
 
     conversation: str = ""
@@ -127,7 +127,7 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class EventRow(Struct, frozen=True, kw_only=True):
+class EventRow(Struct, frozen=True, kw_only=True, gc=False):
     """A durable event. ``body`` is JSON of ``events.Event`` with content that lives elsewhere left out."""
 
     seq: int
@@ -137,7 +137,7 @@ class EventRow(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class SlotRow(Struct, frozen=True, kw_only=True):
+class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
     """How one channel changed in one step."""
 
     channel: str
@@ -160,7 +160,7 @@ class CheckpointRow(Struct, frozen=True, kw_only=True):
     """For every channel that holds a value: the step of its base, and of its last change."""
 
 
-class FinishedRow(Struct, frozen=True, kw_only=True):
+class FinishedRow(Struct, frozen=True, kw_only=True, gc=False):
     """An activation of an open step that is done: after a crash it does not run again."""
 
     path: str
@@ -169,7 +169,7 @@ class FinishedRow(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class QuestionRow(Struct, frozen=True, kw_only=True):
+class QuestionRow(Struct, frozen=True, kw_only=True, gc=False):
     """An open question of a run."""
 
     id: str
@@ -184,7 +184,7 @@ class QuestionRow(Struct, frozen=True, kw_only=True):
     created_at: float = 0.0
 
 
-class RunChange(Struct, frozen=True, kw_only=True):
+class RunChange(Struct, frozen=True, kw_only=True, gc=False):
     """What a commit changes in the run's own row. ``None`` leaves a column as it is."""
 
     status: Status | None = None
