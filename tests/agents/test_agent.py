@@ -19,6 +19,7 @@ from weft.events import (
     Delta,
     MessageAdded,
     NodeFailed,
+    NodeFinished,
     RunFailed,
     RunFinished,
     ToolFinished,
@@ -161,6 +162,7 @@ async def test_a_model_that_is_away_for_a_moment_is_asked_again() -> None:
     agent = Agent("a", model=Scripted([ModelUnavailable("busy"), "ok"]))
     seen = [envelope.event async for envelope in agent.stream("x")]
     assert [event.retrying for event in seen if isinstance(event, NodeFailed)] == [True]
+    assert [event.attempt for event in seen if isinstance(event, NodeFinished)] == [2]
     assert isinstance(seen[-1], RunFinished)
     assert seen[-1].output == "ok"
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.kill.child import KEY, agents
 from weft import App
-from weft.events import MessageAdded, NodeFinished, RunFinished, RunStarted, ToolFinished
+from weft.events import MessageAdded, NodeFinished, RunFinished, RunResumed, RunStarted, ToolFinished
 from weft.storage import open_store
 from weft.storage.base import Page, RunRecord, Scope
 
@@ -118,6 +118,7 @@ async def test_killed_and_gone_on(nursery: Nursery, shared_url: str, tmp_path: P
     assert kinds[NodeFinished] == len({e.path for e in events if isinstance(e.event, NodeFinished)})
     assert kinds[ToolFinished] == len({e.path for e in events if isinstance(e.event, ToolFinished)}) == 6
     assert kinds[MessageAdded] == 14
+    assert {e.event.reason for e in events if isinstance(e.event, RunResumed)} <= {"recovered"}
     roles = [message.role for _, message in messages]
     assert roles == ["user", "assistant", "tool", "tool", "assistant", "tool", "tool", "assistant", "tool", "assistant"]
 

@@ -270,6 +270,8 @@ async def test_a_question_is_answered_in_another_process(apps: Any, answer: Any,
     assert results == {"send": told, "add": "2"}
     kinds = [type(e.event) for e in await second.events(ME, paused.run_id)]
     assert kinds.count(RunPaused) == kinds.count(RunResumed) == 1
+    resumed = [e.event for e in await second.events(ME, paused.run_id) if isinstance(e.event, RunResumed)]
+    assert resumed == [RunResumed("a", "answered")]
     with pytest.raises(Conflict):
         await second.resume(paused.run_id, {question.id: answer})
 

@@ -108,7 +108,8 @@ class _Running:
         self._conversation = conversation
         self._rows = next((name for name, channel in graph.channels.items() if channel.stored == "rows"), None)
         self._slots = codec.Slots(graph) if self._journal.store is not None else None
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}
+        """When the attempt of an activation that runs now began, and which one it is."""
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
 
@@ -170,14 +171,14 @@ class _Running:
             self._session.guard()
         if self._journal.silent:
             return
-        self._started[activation.id] = time.time()
+        self._started[activation.id] = (time.time(), attempt)
         self._journal.emit((*self._path, activation.id), events.NodeStarted(activation.node, attempt))
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
         if self._journal.silent:
             return
-        started = self._started.pop(activation.id, 0.0)
-        self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started))
+        started, attempt = self._started.pop(activation.id, (0.0, 1))
+        self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started, attempt))
         if not alone and self._journal.store is not None:
             step = int(activation.id.partition(":")[0])
             self._journal.commit(finished=codec.dump_update(self._graph, self._path_key, step, activation, update))
@@ -185,7 +186,7 @@ class _Running:
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
             return
-        started = self._started.pop(activation.id, 0.0)
+        started, _ = self._started.pop(activation.id, (0.0, attempt))
         code = error.code if isinstance(error, WeftError) else "bug"
         message = str(error) if isinstance(error, WeftError) else describe(error)
         event = events.NodeFailed(activation.node, code, message, started, attempt, retrying)
