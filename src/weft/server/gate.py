@@ -1,7 +1,9 @@
 """What every request passes: only hosts that are ours, no writes sent by foreign pages, and safe headers."""
 
+import asyncio
 import ipaddress
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from fastapi import Response
@@ -91,16 +93,25 @@ class Gate:
         if self._root_path:
             scope["root_path"] = self._root_path
 
+        body = _Body(receive, self._max_body)
+        large = False
+
         async def guarded(message: Message) -> None:
+            nonlocal large
             if message["type"] == "http.response.start":
+                large = message["status"] == 413
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+            elif large and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                await body.drain()
+                message = {"type": "http.response.body"}
             await send(message)
 
         headers = Headers(scope=scope)
         refusal = self._foreign(headers, scope.get("method", "")) or self._too_large(headers)
-        await (refusal or self._app)(scope, self._counted(receive), guarded)
+        await (refusal or self._app)(scope, body.receive, guarded)
 
     def _foreign(self, headers: Headers, method: str) -> Response | None:
         host = headers.get("host", "")
@@ -121,16 +132,30 @@ class Gate:
             return None
         return problem(413, f"A body may have {self._max_body} bytes.", headers={"Connection": "close"})
 
-    def _counted(self, receive: Receive) -> Receive:
-        """For bodies that do not say how long they are."""
-        left = self._max_body
 
-        async def counting() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413, f"A body may have {self._max_body} bytes.", {"Connection": "close"})
-            return message
+class _Body:
+    """The body of one request: of a length that it need not say, but no longer than ``most`` bytes."""
 
-        return counting
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._most, self._left = receive, most, most
+        self._more = True
+
+    async def receive(self) -> Message:
+        """Raises: HTTPException, once there was too much of it."""
+        message = await self._next()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, f"A body may have {self._most} bytes.", {"Connection": "close"})
+        return message
+
+    async def drain(self, seconds: float = 5.0) -> None:
+        """Let what is on its way arrive: a connection closed before that takes our answer down with it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._more:
+                    await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._more = message["type"] == "http.request" and message.get("more_body", False)
+        return message
