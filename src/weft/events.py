@@ -45,9 +45,10 @@ class Question(Struct, frozen=True, omit_defaults=True):
 
 
 class RunPaused(_Event, frozen=True, tag="run.paused"):
-    """The run waits for answers to these."""
+    """The run rests before its end, and can go on: why, and the answers it waits for, if any."""
 
     questions: tuple[Question, ...] = ()
+    reason: Literal["question", "asked", "breakpoint", "limit", "budget"] = "question"
 
 
 class RunFinished(_Event, frozen=True, tag="run.finished"):

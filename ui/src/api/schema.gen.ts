@@ -634,13 +634,18 @@ export interface components {
         };
         /**
          * RunPaused
-         * @description The run waits for answers to these.
+         * @description The run rests before its end, and can go on: why, and the answers it waits for, if any.
          */
         RunPaused: {
             /** @enum {unknown} */
             type: "run.paused";
             /** @default [] */
             questions?: components["schemas"]["Question"][];
+            /**
+             * @default question
+             * @enum {unknown}
+             */
+            reason?: "asked" | "breakpoint" | "budget" | "limit" | "question";
         };
         /**
          * RunResumed
