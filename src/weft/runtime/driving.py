@@ -88,7 +88,7 @@ class Driver:
                 return await ending.paused(journal, paused)
             result = await ending.finished(journal, output)
         if session.context is not None:
-            self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
+            self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
     async def _why(self, record: RunRecord) -> Literal["answered", "recovered"]:

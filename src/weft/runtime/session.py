@@ -10,7 +10,7 @@ from weft.engine.context import Context, Interrupted, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, begin
-from weft.errors import WeftError
+from weft.errors import UsageError, WeftError
 from weft.runtime import codec
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
@@ -30,12 +30,14 @@ class Session:
         "begun",
         "context",
         "deps",
+        "going_on",
         "guard",
         "journal",
         "max_steps",
         "recent",
         "resumed",
-        "thread_made_at",
+        "thread_mark",
+        "until",
     )
 
     def __init__(
@@ -48,6 +50,8 @@ class Session:
         guard: Callable[[], None] | None = None,
         recent: Recent | None = None,
         max_steps: int = 1000,
+        going_on: bool = False,
+        until: int | None = None,
     ) -> None:
         self.journal = journal
         self.deps = deps
@@ -58,7 +62,11 @@ class Session:
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
         self.recent = recent
-        self.thread_made_at = 0.0
+        self.going_on = going_on
+        """Whether the run has no input: it takes the thread further from where it stands."""
+        self.until = until
+        """The step of the target at which the run is to pause."""
+        self.thread_mark: tuple[float, int] = (0.0, 0)
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
         self.begun: set[Path] = set()
@@ -70,11 +78,12 @@ class Session:
             Paused: it waits for answers.
         """
         path = (target.name,)
-        return await _Running(self, target.graph(), path, "").run(input, fresh=not self.resumed, lookup=True)
+        fresh = not self.resumed and not self.going_on
+        return await _Running(self, target.graph(), path, "").run(input, fresh=fresh, lookup=True)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
-        lookup = self.resumed or path in self.begun
+        lookup = self.resumed or self.going_on or path in self.begun
         self.begun.add(path)
         running = _Running(self, target.graph(), path, "/".join(path))
         try:
@@ -97,6 +106,7 @@ class _Running:
         "_slots",
         "_start",
         "_started",
+        "_step",
     )
 
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
@@ -112,6 +122,8 @@ class _Running:
         """When the attempt of an activation that runs now began, and which one it is."""
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
+        self._step = 0
+        """The step that is open."""
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -124,11 +136,18 @@ class _Running:
         store = self._journal.store
         if lookup and store is not None:
             checkpoint, finished, on_record = await self._load(store)
-        if fresh or not on_record:
+        self._step, root = checkpoint.step, len(self._path) == 1
+        if self._session.going_on and root:
+            if not on_record:
+                raise UsageError(
+                    f"thread {self._journal.info.thread_id!r} has no state of {graph.name!r} to go on from"
+                )
+            if self._journal.seq == 0:
+                self._journal.emit(self._path, events.RunStarted(self._journal.info.target))
+        elif fresh or not on_record:
             finished = NONE_FINISHED
             checkpoint = begin(graph, checkpoint, input)
-            happened = (events.RunStarted(self._journal.info.target),) if len(self._path) == 1 else ()
-            self._commit(checkpoint, happened)
+            self._commit(checkpoint, (events.RunStarted(self._journal.info.target),) if root else (), "input")
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
@@ -143,7 +162,7 @@ class _Running:
         spoken = talk == "" and recent is not None and recent.known(thread)
         opened = await store.threads.open(thread, path=self._path_key, conversation=None if spoken else talk)
         self._journal.follow(opened.head_seq)
-        self._session.thread_made_at = opened.created_at
+        self._session.thread_mark = opened.mark
         checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, opened.snapshot is not None
         if opened.snapshot is not None:
             checkpoint = codec.load_checkpoint(self._graph, opened.snapshot, self._slots)
@@ -167,8 +186,11 @@ class _Running:
         return Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
 
     def started(self, activation: Activation, attempt: int) -> None:
-        if self._session.guard is not None:
-            self._session.guard()
+        session = self._session
+        if session.guard is not None:
+            session.guard()
+        if session.until is not None and len(self._path) == 1 and step_of(activation.id) >= session.until:
+            raise Paused(())
         if self._journal.silent:
             return
         self._started[activation.id] = (time.time(), attempt)
@@ -180,8 +202,8 @@ class _Running:
         started, attempt = self._started.pop(activation.id, (0.0, 1))
         self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started, attempt))
         if not alone and self._journal.store is not None:
-            step = int(activation.id.partition(":")[0])
-            self._journal.commit(finished=codec.dump_update(self._graph, self._path_key, step, activation, update))
+            done = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
+            self._journal.commit(finished=done)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
@@ -195,7 +217,10 @@ class _Running:
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
         return self._commit(checkpoint, ())
 
-    def _commit(self, checkpoint: Checkpoint, happened: tuple[events.Event, ...]) -> "Future[None] | None":
+    def _commit(
+        self, checkpoint: Checkpoint, happened: tuple[events.Event, ...], source: codec.Source = "step"
+    ) -> "Future[None] | None":
+        self._step = checkpoint.step
         rows, said, context = self._rows, _NOTHING_SAID, None
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
@@ -205,7 +230,10 @@ class _Running:
                 context = dump_context(seen, self._conversation)
         row = None
         if self._slots is not None:
-            row = codec.dump_checkpoint(self._graph, checkpoint, self._slots, self._path_key)
+            head_seq = self._journal.head_seq + len(said)
+            row = codec.dump_checkpoint(
+                self._graph, checkpoint, self._slots, self._path_key, head_seq=head_seq, source=source
+            )
             changed = tuple([slot.channel for slot in row.slots if not self._graph.channels[slot.channel].passing])
             if changed:
                 happened = (*happened, events.StepCommitted(checkpoint.step, changed))
@@ -240,3 +268,8 @@ def _new(seen: Seen) -> list[Said]:
         new.append(said)
     new.reverse()
     return new
+
+
+def step_of(activation: str) -> int:
+    """The step that woke an activation: its id begins with it."""
+    return int(activation.partition(":")[0])

@@ -213,7 +213,7 @@ def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunR
             "input": None if record.input == b"null" else record.input,
         },
         **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-        **{"wake_at": record.wake_at, "worker": worker, "at": at},
+        **{"wake_at": record.wake_at, "worker": worker, "at": at, "origin": record.origin},
     }
     new = yield q.ADD_RUN, values
     rows = yield q.RUN_BY_ID, {"id": record.id, "n": n}

@@ -166,7 +166,7 @@ def message_page(*, conversation: bool | None, newest: bool) -> Query:
 
 
 THREAD_HEAD = Query(
-    select(threads.c.n, threads.c.head_seq, threads.c.created_at, contexts.c.start, contexts.c.body)
+    select(threads.c.n, threads.c.head_seq, threads.c.created_at, threads.c.forks, contexts.c.start, contexts.c.body)
     .select_from(
         threads.outerjoin(
             contexts, and_(contexts.c.thread == threads.c.n, contexts.c.conversation == p("conversation", "t"))

@@ -132,7 +132,7 @@ def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[O
     rows = yield q.THREAD_HEAD, {"id": thread_id, "conversation": conversation}
     if not rows:
         return Opened()
-    n, head_seq, created_at, start, body = rows[0]
+    n, head_seq, created_at, forks, start, body = rows[0]
     context = None if body is None else ContextRow(conversation=conversation or "", start=start, body=body)
     said: Sequence[Row] = ()
     if conversation is not None and head_seq:
@@ -142,6 +142,7 @@ def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[O
     return Opened(
         head_seq=head_seq,
         created_at=created_at,
+        forks=forks,
         context=context,
         messages=tuple([_message(row) for row in said]),
         snapshot=snapshot,

@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("wake_at", SECONDS, nullable=True),
         sa.Column("created_at", SECONDS, nullable=False),
         sa.Column("updated_at", SECONDS, nullable=False),
+        sa.Column("origin", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("n", name="runs_pk"),
         sa.UniqueConstraint("id", name="runs_id_uq"),
     )
@@ -173,6 +174,7 @@ def upgrade() -> None:
         sa.Column("head_seq", NUMBER, nullable=False),
         sa.Column("created_at", SECONDS, nullable=False),
         sa.Column("updated_at", SECONDS, nullable=False),
+        sa.Column("forks", NUMBER, server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("n", name="threads_pk"),
         sa.UniqueConstraint("id", name="threads_id_uq"),
     )
