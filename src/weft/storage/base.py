@@ -450,13 +450,6 @@ class Branch(Struct, kw_only=True):
     context: ContextRow | None = None
 
 
-class Pruned(Struct, frozen=True, kw_only=True):
-    """What was forgotten."""
-
-    checkpoints: int = 0
-    threads: int = 0
-
-
 class History(Protocol):
     """What threads were: their checkpoints, and lines that branch off them."""
 
@@ -484,22 +477,13 @@ class History(Protocol):
         """
         ...
 
-    async def prune(
-        self,
-        scope: Scope,
-        *,
-        keep: int | None = None,
-        before: float | None = None,
-        thread_id: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> tuple[Pruned, str | None]:
-        """Forget checkpoints that are neither among the ``keep`` newest of their graph nor from ``before`` that time
-        (of the two, whichever is given must say so), in up to ``limit`` threads after thread ``after``.
+    async def forget(self, scope: Scope, thread_id: str, steps: Mapping[str, Sequence[int]]) -> int:
+        """Forget these checkpoints, by the paths of their graphs: all of them or none; how many were there.
 
-        What is kept stays readable: the newest of each graph, the parents of forks, and whatever holds a
-        value of these. Whole graphs below an activation that is forgotten are forgotten too, unless it is open.
-        The thread to go on after, or ``None`` at the end.
+        Those that stay stay readable: whatever holds a value of theirs is kept. A graph of which none stays is gone.
+
+        Raises:
+            NotFound: no such thread.
         """
         ...
 

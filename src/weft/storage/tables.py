@@ -190,7 +190,7 @@ places = Table(
 )
 """Where in a thread state is kept: the number of a graph (its path) and, for appends, of a channel of it."""
 
-checkpoints = _counted("checkpoints", _column("body", LargeBinary))
+checkpoints = _counted("checkpoints", Column("run", NUMBER), _column("body", LargeBinary))
 """Counted in its place by the step. The body holds the values that were set in this step."""
 
 slots = _counted("slots", _column("body", LargeBinary))

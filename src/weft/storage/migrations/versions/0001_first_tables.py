@@ -35,6 +35,7 @@ def upgrade() -> None:
         "checkpoints",
         sa.Column("key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("run", NUMBER, nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="checkpoints_pk"),
     )
