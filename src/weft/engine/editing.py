@@ -1,6 +1,6 @@
 """A checkpoint written to from outside, and one taken up again under a new number: pure functions, as the step is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ def forked(checkpoint: Checkpoint, step: int) -> Checkpoint:
     for the old ones is taken for theirs.
 
     >>> forked(Checkpoint(step=3, frontier=(Activation("3:a", "a"), Activation("3:b#0", "b", 7, True))), 9).frontier
-    (Activation(id='9:a', node='a', payload=None, sent=False), Activation(id='9:b#1', node='b', payload=7, sent=True))
+    (Activation(id='9:a', node='a', payload=None, sent=False), Activation(id='9:b#0', node='b', payload=7, sent=True))
     """
     return replace(checkpoint, step=step, frontier=_renamed(checkpoint.frontier, step), written={})
 
@@ -79,10 +79,10 @@ def _valued(graph: Graph, checkpoint: Checkpoint, update: Update) -> Checkpoint:
 
 
 def _renamed(frontier: tuple[Activation, ...], step: int) -> tuple[Activation, ...]:
-    nodes: Mapping[str, int] = {one.node: sum(other.node == one.node for other in frontier) for one in frontier}
-    return tuple(
-        [
-            replace(one, id=f"{step}:{one.node}#{i}" if one.sent or nodes[one.node] > 1 else f"{step}:{one.node}")
-            for i, one in enumerate(frontier)
-        ]
-    )
+    """Only the step in their ids changes; those of an eager graph may come from several, and may not collide."""
+    renamed: dict[str, Activation] = {}
+    for i, one in enumerate(frontier):
+        id = f"{step}:{one.id.partition(':')[2] or one.node}"
+        id = f"{id}~{i}" if id in renamed else id
+        renamed[id] = replace(one, id=id)
+    return tuple(renamed.values())

@@ -16,7 +16,9 @@ from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
 from weft.runtime.leaving import shielded
+from weft.runtime.origin import origin_of
 from weft.runtime.recent import Recent
+from weft.runtime.replaying import recorded
 from weft.runtime.result import Result
 from weft.runtime.session import Session
 from weft.storage.base import Enqueue, RunChange, RunRecord, Scope, Status, Store
@@ -76,12 +78,19 @@ class Driver:
             raise error
         resumed = record.seq > 0
         answers: dict[str, Any] = {}
+        origin = origin_of(record)
         session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
+        session.going_on, session.until = origin.kind == "go_on" or origin.going_on, origin.until
         async with self._ending(journal):
-            if resumed:
-                given = await self._store.questions.answers(record.id)
+            if origin.kind == "replay":
+                journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
+            if resumed or origin.kind == "replay":
+                given = await self._store.questions.answers(origin.run or record.id)
                 answers.update({id: json.loads(body) for id, body in given.items()})
-                journal.emit((), events.RunResumed(target.name, await self._why(record)))
+            if resumed:
+                why = await self._why(record)
+                journal.emit((), events.RunResumed(target.name, why))
+                session.until = None if why == "answered" else session.until
             try:
                 output = await session.root(target, input)
             except Paused as paused:

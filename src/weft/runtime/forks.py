@@ -85,15 +85,13 @@ async def fork(
         await _check_open(store, scope, thread_id, path, into)
     before = await checkpoint_at(store, scope, thread_id, path, graph, snapshot)
     after = before if edit.empty else await _edited(graph, before, edit)
-    kept = into is not None or snapshot is newest
+    seen = codec.decode_head(snapshot.head).head_seq
     if into is None:
-        step = newest.step + 1
-        after = replace(after, step=step) if kept else forked(after, step)
-        last = thread.head_seq
+        step, last = newest.step + 1, thread.head_seq
+        after = replace(after, step=step) if snapshot is newest else forked(after, step)
     else:
-        step = snapshot.step + (not edit.empty)
-        after = replace(after, step=step)
-        last = codec.decode_head(snapshot.head).head_seq
+        step, last = snapshot.step + bool(after.frontier), seen
+        after = forked(after, step)
     target = path.partition("/")[0]
     run = RunRecord(
         id=new_id("run"),
@@ -106,7 +104,6 @@ async def fork(
     )
     now = time.time()
     branch = Branch(run=run, source=thread_id, upto=last if into else 0, events=[])
-    seen = codec.decode_head(snapshot.head).head_seq
     after, head_seq = _talk(graph, after, path, branch, seen=seen, last=last, at=now)
     branch.checkpoint = _whole(graph, after, path, head_seq, None if into else snapshot.step)
     if snapshot is newest and into is None:

@@ -39,6 +39,8 @@ class RunInfo(Struct, kw_only=True):
     workspace: str = "default"
     user_id: str = "local"
     usage: Usage = NO_USAGE
+    recorded: Any = None
+    """What a replay takes from the record (``runtime.replaying.Recorded``) instead of calling a model or a tool."""
 
 
 class Journal:
