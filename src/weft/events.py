@@ -48,7 +48,7 @@ class RunPaused(_Event, frozen=True, tag="run.paused"):
     """The run rests before its end, and can go on: why, and the answers it waits for, if any."""
 
     questions: tuple[Question, ...] = ()
-    reason: Literal["question", "asked", "breakpoint", "limit", "budget"] = "question"
+    reason: Literal["question", "asked", "breakpoint", "limit", "budget", "version"] = "question"
 
 
 class RunFinished(_Event, frozen=True, tag="run.finished"):

@@ -6,6 +6,7 @@ from typing import Any, Generic
 
 from weft.agents.hooks import Hook
 from weft.agents.prompt import Instructions
+from weft.engine.evolution import OnChange, evolution
 from weft.engine.graph import Graph
 from weft.memory.window import ContextPolicy
 from weft.models.base import NO_SETTINGS, Model
@@ -49,6 +50,10 @@ class Agent(Runnable[Any, Out], Generic[Out]):
     """Passed to the provider: ``temperature``, ``max_tokens``, ``reasoning_effort`` ..."""
     repairs: int = 2
     """Corrections that the model may make to an output that does not fit its type."""
+    version: str = ""
+    """Yours to choose; it is on record with every step (``docs/timetravel.md``)."""
+    on_change: OnChange | None = None
+    """What a run that stopped under another version does: ``go_on``, ``pin`` or ``refuse``; else as the app says."""
     _graph: Graph | None = field(default=None, init=False, repr=False, compare=False)
 
     def graph(self) -> Graph:
@@ -85,4 +90,5 @@ class Agent(Runnable[Any, Out], Generic[Out]):
             limits=self.limits,
             hooks=tuple(self.hooks),
             settings=NO_SETTINGS if self.settings is None else self.settings,
+            evolution=evolution(self.version, None, self.on_change),
         ).graph

@@ -146,20 +146,25 @@ _MANY = 64
 class Slots:
     """How the channels of one graph lie in the store: what to add for a step, and how to read them back."""
 
-    __slots__ = ("_graph", "_sizes", "ranges", "view")
+    __slots__ = ("_graph", "_sizes", "ranges", "view", "whole")
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.ranges: dict[str, tuple[int, int]] = {}
         self._sizes: dict[str, list[int]] = {}
         """For channels stored by their updates: bytes of the base, bytes and number of the appends."""
+        self.whole = False
+        """Whether the next checkpoint is to hold every value, changed or not."""
         self.view = b"{}"
         """What of the conversation was in view at the last checkpoint that said so."""
 
     def changed(self, checkpoint: Checkpoint) -> tuple[SlotRow, ...]:
         """What the last step adds to the store."""
         rows: list[SlotRow] = []
-        for name, updates in checkpoint.written.items():
+        written = checkpoint.written
+        if self.whole:
+            self.whole, written = False, {name: [value] for name, value in checkpoint.values.items()}
+        for name, updates in written.items():
             channel = self._graph.channels[name]
             if channel.stored == "rows":
                 rows.extend(self._viewed(name, checkpoint))
@@ -253,12 +258,18 @@ def dump_checkpoint(
     )
 
 
-def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoint:
-    """The checkpoint on record, without the channels that are stored as rows.
+def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots, *, open: bool = True) -> Checkpoint:
+    """The checkpoint on record, without the channels that are stored as rows; with what is to run, if it is ``open``.
 
     Raises:
         SchemaMismatch: the graph has changed so that it cannot go on from here.
     """
+    frontier = load_frontier(graph, snapshot) if open else ()
+    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=frontier)
+
+
+def load_frontier(graph: Graph, snapshot: Snapshot) -> tuple[Activation, ...]:
+    """What is to run. Raises: SchemaMismatch."""
     frontier: list[Activation] = []
     for woken in decode_head(snapshot.head).frontier:
         node = graph.nodes.get(woken.node)
@@ -269,7 +280,7 @@ def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoin
             )
         payload = decode(bytes(woken.sent[0]), node.payload) if woken.sent else None
         frontier.append(Activation(woken.id, woken.node, payload, bool(woken.sent)))
-    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=tuple(frontier))
+    return tuple(frontier)
 
 
 def dump_update(graph: Graph, path: str, step: int, activation: Activation, update: Update) -> FinishedRow:

@@ -59,6 +59,8 @@ class Journal:
             usage=NO_USAGE if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
         )
         self.store = store
+        self.rests = False
+        """Whether how the run stopped is on record, though it raised."""
         self.silent = store is None and hub is None
         """Nobody would ever see an event."""
         self.seq = record.seq

@@ -16,7 +16,8 @@ from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
-from weft.storage.base import Store
+from weft.runtime.versions import ALONE, fitting, migrated, needs_migration
+from weft.storage.base import Snapshot, Store
 
 Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
@@ -34,6 +35,7 @@ class Session:
         "guard",
         "journal",
         "max_steps",
+        "meeting",
         "recent",
         "resumed",
         "thread_mark",
@@ -64,6 +66,8 @@ class Session:
         self.recent = recent
         self.going_on = going_on
         """Whether the run has no input: it takes the thread further from where it stands."""
+        self.meeting = ALONE
+        """What is to be done where a graph has changed."""
         self.until = until
         """The step of the target at which the run is to pause."""
         self.thread_mark: tuple[float, int] = (0.0, 0)
@@ -79,17 +83,27 @@ class Session:
         """
         path = (target.name,)
         fresh = not self.resumed and not self.going_on
-        return await _Running(self, target.graph(), path, "").run(input, fresh=fresh, lookup=True)
+        graph = target.graph() if fresh else await self._fitting(target, path)
+        return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
         lookup = self.resumed or self.going_on or path in self.begun
         self.begun.add(path)
-        running = _Running(self, target.graph(), path, "/".join(path))
+        graph = await self._fitting(target, path) if lookup else target.graph()
+        running = _Running(self, graph, path, "/".join(path))
         try:
             return await running.run(input, fresh=False, lookup=lookup)
         except Paused as paused:
             raise Interrupted(paused.questions) from None
+
+    async def _fitting(self, target: Target, path: Path) -> Graph:
+        """The graph to go on with from what is on record. Raises: SchemaMismatch."""
+        graph: Graph = target.graph()
+        if self.journal.store is None:
+            return graph
+        opened = await self.journal.store.threads.open(self.journal.info.thread_id, path="/".join(path))
+        return fitting(graph, opened.snapshot, self.meeting)
 
 
 class _Running:
@@ -135,7 +149,7 @@ class _Running:
         on_record = False
         store = self._journal.store
         if lookup and store is not None:
-            checkpoint, finished, on_record = await self._load(store)
+            checkpoint, finished, on_record = await self._load(store, open=not fresh)
         self._step, root = checkpoint.step, len(self._path) == 1
         if self._session.going_on and root:
             if not on_record:
@@ -155,7 +169,7 @@ class _Running:
 
     # What is on record
 
-    async def _load(self, store: Store) -> tuple[Checkpoint, Mapping[str, Update], bool]:
+    async def _load(self, store: Store, *, open: bool) -> tuple[Checkpoint, Mapping[str, Update], bool]:
         assert self._slots is not None
         thread, recent = self._journal.info.thread_id, self._session.recent
         talk = None if self._rows is None else self._conversation
@@ -165,8 +179,8 @@ class _Running:
         self._session.thread_mark = opened.mark
         checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, opened.snapshot is not None
         if opened.snapshot is not None:
-            checkpoint = codec.load_checkpoint(self._graph, opened.snapshot, self._slots)
-            finished = codec.load_updates(self._graph, opened.snapshot.finished)
+            checkpoint = self._read(opened.snapshot, open=open)
+            finished = codec.load_updates(self._graph, opened.snapshot.finished) if open else NONE_FINISHED
         if self._rows is not None:
             seen = recent.get(thread, opened) if spoken and recent is not None else None
             if seen is not None:
@@ -179,6 +193,14 @@ class _Running:
             values = {**checkpoint.values, self._rows: seen}
             checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
         return checkpoint, finished, on_record
+
+    def _read(self, snapshot: Snapshot, *, open: bool) -> Checkpoint:
+        assert self._slots is not None
+        if not needs_migration(self._graph, snapshot):
+            return codec.load_checkpoint(self._graph, snapshot, self._slots, open=open)
+        self._slots.whole = True
+        frontier = codec.load_frontier(self._graph, snapshot) if open else ()
+        return Checkpoint(step=snapshot.step, values=migrated(self._graph, snapshot), frontier=frontier)
 
     # The engine's recorder
 

@@ -235,6 +235,11 @@ class Workflow(Runnable[Any, Out], Generic[Out]):
     def graph(self) -> Graph:
         return self._graph
 
+    @property
+    def version(self) -> str:
+        """As its author calls it."""
+        return self._graph.evolution.version
+
 
 def _followed(run: NodeFn, follow: FollowFn) -> NodeFn:
     async def followed(state: State, payload: Any, ctx: Context[Any]) -> Update:
