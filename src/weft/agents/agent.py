@@ -13,6 +13,7 @@ from weft.models.base import NO_SETTINGS, Model
 from weft.runtime.limits import Limits
 from weft.runtime.result import Out
 from weft.runtime.run import Runnable
+from weft.tools.base import ToolSet
 
 _CONTEXT = ContextPolicy()
 _LIMITS = Limits()
@@ -72,6 +73,13 @@ class Agent(Runnable[Any, Out], Generic[Out]):
         from weft.models.choose import at_hand, resolve  # noqa: PLC0415  # a door to heavy rooms
 
         return at_hand()[0] if self.model is None else resolve(self.model, base_url=self.base_url)
+
+    def once(self) -> list[str]:
+        """Its tools whose effect must not happen twice for one thing."""
+        from weft.tools.function import as_tool  # noqa: PLC0415
+
+        tools = [as_tool(tool) for tool in self.tools if not isinstance(tool, ToolSet)]
+        return [tool.name for tool in tools if tool.effect == "once"]
 
     def _compile(self) -> Graph:
         from weft.agents.loop import Loop  # noqa: PLC0415  # only agents that run need it

@@ -1,7 +1,7 @@
 """A state meets a graph that has changed since: does it fit, can it be brought over, or must it wait?"""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -13,7 +13,7 @@ from weft.runtime import codec
 from weft.storage.base import Snapshot
 
 Older = Callable[[str, str, str], Graph | None]
-"""The registered graph of this name with that version or, where it has none, that hash."""
+"""The registered graph of this name with that version. (The hash of its shape is given too.)"""
 
 
 class Verdict(Struct, frozen=True):
@@ -136,3 +136,38 @@ def plain_values(graph: Graph, snapshot: Snapshot) -> dict[str, Any]:
         else:
             raise SchemaMismatch(f"{slot.channel!r} was folded by a rule that graph {graph.name!r} no longer has")
     return values
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A target whose author says which version it is."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def graph(self) -> Any: ...
+
+
+class Shelf:
+    """The older versions of an app's targets, for runs that are pinned to them."""
+
+    def __init__(self, on_change: OnChange) -> None:
+        self._older: dict[tuple[str, str], Versioned] = {}
+        self.meeting = Meeting(on_change, self._find)
+
+    def put(self, target: object, newest: object) -> bool:
+        """Keep it beside the newest one of its name; False where nothing tells the two apart."""
+        if not isinstance(target, Versioned) or not isinstance(newest, Versioned):
+            return False
+        key = (target.name, target.version)
+        if target.version == newest.version or key in self._older:
+            return False
+        self._older[key] = target
+        return True
+
+    def _find(self, name: str, version: str, hash: str) -> Graph | None:
+        target = self._older.get((name, version))
+        return None if target is None else target.graph()
