@@ -147,7 +147,10 @@ class Journal:
             return None
         envelopes, self._sealed = self._sealed, []
         stored = self.store.commit(commit)
-        stored.add_done_callback(lambda future: self._stored(future, envelopes))
+        if stored.done():
+            self._stored(stored, envelopes)
+        else:
+            stored.add_done_callback(lambda future: self._stored(future, envelopes))
         return stored
 
     def _empty(self) -> Commit:
