@@ -210,7 +210,11 @@ EVENTS = Query(
 ADD_LAST_EVENT = Query(
     insert(events)
     .inline()
-    .values(key=key_of(p("run", "n"), last_event(p("run", "n")) + literal_column("1")), owner=p("owner"), body=p("body"))
+    .values(
+        key=key_of(p("run", "n"), last_event(p("run", "n")) + literal_column("1")),
+        owner=p("owner"),
+        body=p("body"),
+    )
 )
 
 # Workers.
