@@ -174,7 +174,7 @@ async def test_a_conversation_forgets_the_branch_that_was_left_and_keeps_its_row
 async def test_a_summary_is_as_it_was(apps: Any) -> None:
     agent = Agent(
         "a", model=Scripted([lambda request: f"said {len(request.messages)}"], order="repeat"),
-        context=ContextPolicy(keep="summary", messages=4),
+        context=ContextPolicy(keep="summary", max_messages=4),
     )  # fmt: skip
     app = apps(agent)
     for i in range(6):

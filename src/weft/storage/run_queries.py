@@ -212,7 +212,9 @@ ADD_LAST_EVENT = Query(
     insert(events)
     .inline()
     .values(
-        key=key_of(p("run", "n"), last_event(p("run", "n")) + literal_column("1")), owner=p("owner"), body=p("body")
+        key=key_of(p("run", "n"), last_event(p("run", "n")) + literal_column("1")),
+        owner=p("owner"),
+        body=p("body"),
     )
 )
 
