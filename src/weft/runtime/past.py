@@ -105,8 +105,8 @@ class TimeTravel(ABC):
     ) -> Result[Any]:
         """Run a run again on a thread of its own, with the answers that its models and tools gave: nothing is called.
 
-        With ``until`` it pauses at that step of the run, and going on from there is live. From step ``live_from`` on
-        models and tools are called again; where that may repeat the effect of a tool with ``effect="once"``, it takes
+        With ``until`` it pauses at that step of the run, and can be resumed. From step ``live_from`` on models and
+        tools are called again; where that may repeat the effect of a tool with ``effect="once"``, it takes
         ``confirm=True``.
 
         Raises:
