@@ -54,7 +54,7 @@ class App(TimeTravel):
         self.store_url = store
         self._deps = deps
         self._lease = lease
-        self._retention = None if retention is None else retention.check()
+        self.retention = None if retention is None else retention.check()
         self._targets: dict[str, Target] = {}
         self._shelf = Shelf(on_change)
         self._store: Store | None = None
@@ -132,10 +132,10 @@ class App(TimeTravel):
     async def start(self) -> None:
         """Work the queue in this process: drive submitted runs, and those that dead processes left."""
         await (await self.open()).runner.worker.start()
-        if self._retention is not None and self._pruning is None:
+        if self.retention is not None and self._pruning is None:
             from weft.runtime.retention import keep_pruning  # noqa: PLC0415
 
-            self._pruning = asyncio.create_task(keep_pruning(self.store, Scope(self.workspace), self._retention))
+            self._pruning = asyncio.create_task(keep_pruning(self.store, Scope(self.workspace), self.retention))
 
     async def stop(self, grace: float = 5.0) -> None:
         """Let runs come to rest for ``grace`` seconds, and leave the others to another process."""

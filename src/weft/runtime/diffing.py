@@ -44,11 +44,9 @@ class RunsDiff(Struct, frozen=True, kw_only=True):
     status_b: Status
     steps_a: int
     steps_b: int
+    same: bool
+    """Whether they wrote and said the same."""
     divergence: Divergence | None
-
-    @property
-    def same(self) -> bool:
-        return self.divergence is None
 
 
 def diff_states(a: StateView, b: StateView) -> tuple[Difference, ...]:
@@ -91,6 +89,7 @@ async def diff_runs(store: Store, scope: Scope, a: str, b: str) -> RunsDiff:
         status_b=records[1].status,
         steps_a=len(steps_a),
         steps_b=len(steps_b),
+        same=divergence is None,
         divergence=divergence,
     )
 

@@ -47,7 +47,7 @@ class SqlHistory:
             rows = yield q.PLACE, {"n": n, "path": path, "channel": ""}
             if not rows:
                 return []
-            return (yield from _notes(n, path, rows[0][0], _LAST if before is None else before, limit))
+            return (yield from _notes(n, path, rows[0][0], _LAST if before is None else min(before, _LAST), limit))
 
         return await self._database.read(steps)
 
