@@ -90,6 +90,7 @@ async def test_a_branch_is_a_finished_run_with_its_checkpoint_context_and_messag
     assert (stands.status, stands.seq, stands.origin, stands.thread_id) == ("finished", 2, b"{}", run.thread_id)
     opened = await store.threads.open(run.thread_id, path="agent", conversation="")
     assert opened.mark != before.mark
+    assert await store.history.branch(LOCAL, made) == stands, "the same again changes nothing"
     assert (opened.head_seq, opened.context) == (5, ContextRow(start=2, body=b"{}"))
     assert opened.snapshot is not None
     assert (opened.snapshot.step, [row.activation for row in opened.snapshot.finished]) == (5, ["4:x"])

@@ -111,7 +111,11 @@ Source: TypeAlias = Literal["step", "input", "fork", "migration"]
 """What made a checkpoint."""
 
 
-class Head(Struct, frozen=True, omit_defaults=True):
+_SHORT = {"frontier": "f", "version": "v", "head_seq": "m", "parent": "p", "source": "s"}
+"""Names on record: a head is written at every step."""
+
+
+class Head(Struct, frozen=True, omit_defaults=True, rename=_SHORT):
     """What a checkpoint says beside its values."""
 
     frontier: tuple[_Woken, ...] = ()
