@@ -53,6 +53,8 @@ class StateError(UsageError):
 
 class ModelError(WeftError):
     code = "model"
+    retry_after: float | None = None
+    """Seconds that the provider asked to wait, where it did."""
 
 
 class RateLimited(ModelError):

@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from weft.errors import AuthenticationFailed, ModelUnavailable, UsageError, WeftError
+from weft.errors import ModelUnavailable, UsageError, WeftError
 from weft.messages import Json
 from weft.models.base import Answer, Piece, Request, close
 from weft.models.capabilities import capabilities, is_priced
 from weft.models.failures import translated
+from weft.models.keys import Secret, check, key_of
 from weft.models.mends import mend
 from weft.models.reply import Reply, Spoken
 from weft.models.wire import dialect, wire
@@ -33,20 +34,12 @@ _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",
 }
 """Prices and headers from the package, not from the network; ``.env`` is not read behind the caller's back."""
-_REFERENCE = "os.environ/"
 _NO_KEY = "none"
 """What a server with its own address gets where no key is named: never one that was meant for another."""
 _NOT_STREAMED = frozenset({"cohere", "cohere_chat"})
 """LiteLLM loses the calls, the end and the usage of these providers' streams: they are asked for whole answers."""
 _lock = threading.Lock()
 _library: list[Any] = []
-
-
-@runtime_checkable
-class Secret(Protocol):
-    """A key that does not show itself, such as pydantic's ``SecretStr``."""
-
-    def get_secret_value(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +66,7 @@ class LiteLLM:
     """Seconds of silence, before or between the chunks of a stream, after which the provider counts as gone."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.api_key, str) and not self.api_key.startswith(_REFERENCE):
-            raise UsageError("api_key takes 'os.environ/NAME' or a SecretStr, so that no key shows up in code or logs")
+        check(self.api_key)
 
     async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
         """See ``Model.answer``. Nothing is tried twice here: ``ModelError.retryable`` tells a caller what may help."""
@@ -130,13 +122,8 @@ class LiteLLM:
         return asked
 
     def _key(self) -> str | None:
-        if isinstance(self.api_key, Secret):
-            return self.api_key.get_secret_value()
         if self.api_key is not None:
-            variable = self.api_key.removeprefix(_REFERENCE)
-            if not (key := os.environ.get(variable)):
-                raise AuthenticationFailed(f"{self.name}: {variable} is not set in the environment")
-            return key
+            return key_of(self.api_key, self.name)
         return None if self.base_url is None else _NO_KEY
 
     async def _next(self, stream: Any, deadline: float) -> Any:

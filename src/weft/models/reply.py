@@ -48,6 +48,8 @@ class Reply:
         choice = told["choices"][0]
         if choice.finish_reason is not None:
             self.finish = choice.finish_reason
+        if (logprobs := getattr(choice, "logprobs", None)) is not None:
+            self.assembly.add_logprobs(_json(logprobs))
         return self.assembly.add(choice.delta)
 
     def whole(self, reply: Any) -> Iterable[Piece]:
@@ -55,6 +57,8 @@ class Reply:
         self.model = reply.model or self.spoken.model
         self.finish = reply.choices[0].finish_reason
         self.cost = reply._hidden_params.get("response_cost")
+        if (logprobs := getattr(reply.choices[0], "logprobs", None)) is not None:
+            self.assembly.add_logprobs(_json(logprobs))
         message = reply.choices[0].message
         extras: Json = getattr(message, "provider_specific_fields", None) or {}
         if details := extras.get("reasoning_details"):
@@ -124,6 +128,10 @@ class _Tapped:
         ending = getattr(self._stream, "aclose", None) or getattr(self._stream, "close", None)
         if ending is not None and isinstance(ended := ending(), Awaitable):
             await ended
+
+
+def _json(thing: Any) -> Any:
+    return thing if isinstance(thing, dict) else thing.model_dump()  # pyright: ignore[reportUnknownVariableType]  # LiteLLM gives both
 
 
 def _served(chunk: Any) -> str | None:
