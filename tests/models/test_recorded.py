@@ -11,8 +11,8 @@ from tests.models.loopback import serve
 from tests.models.recorded import ROOT, Interaction, interactions
 from weft.errors import ModelError
 from weft.messages import Message, Reasoning, ToolResult, user
-from weft.models.base import Answer, Piece, Request
 from weft.models.addresses import PROVIDERS
+from weft.models.base import Answer, Piece, Request
 from weft.models.direct import Direct
 from weft.models.litellm import LiteLLM
 

@@ -22,6 +22,7 @@ from weft.models.capabilities import Capabilities, OutputLevel, learn, refused_l
 from weft.models.chat import Chat, Lines
 from weft.models.failures import ProviderError, translated
 from weft.models.keys import Secret, check, key_of
+from weft.models.reading import Assembly, sound_of
 from weft.models.sessions import session
 from weft.models.wire import wire, with_words
 
@@ -69,9 +70,7 @@ class Direct:
         """See ``Model.answer``. Nothing is tried twice here, but for a schema in a lower form where one is refused."""
         at = place(self.name, self.base_url)
         key = self._key(at)
-        chat = Chat(self.name, at)
-        if (audio := request.settings.get("audio")) is not None:
-            chat.assembly.sound = str(audio.get("format", "wav"))
+        chat = Chat(self.name, at, Assembly(sound=sound_of(request.settings)))
         response: Any = None
         try:
             response = await self._response(request, at, key)
@@ -100,20 +99,19 @@ class Direct:
     async def _response(self, request: Request, at: Place, key: str | None) -> Any:
         """The server's reply, its body still to be read; a schema in a form that it refuses is sent in a lower one."""
         level = self.capabilities.output
-        learned = False
         while True:
             try:
-                return await self._post(self._body(request, at, level, learned), request, at, key)
+                return await self._post(self._body(request, at, level), request, at, key)
             except ProviderError as error:
                 lower = refused_level(str(error), level) if request.output is not None else None
                 if lower is None or error.status_code not in (400, 404, 422):
                     raise
                 learn(self.name, self.base_url, lower)
-                level, learned = lower, True
+                level = lower
 
-    def _body(self, request: Request, at: Place, level: OutputLevel, learned: bool) -> bytes:
+    def _body(self, request: Request, at: Place, level: OutputLevel) -> bytes:
         told = wire(request, at.dialect, level)
-        if request.output is not None and (learned or level in ("json", "prompt")):
+        if request.output is not None and level in ("json", "prompt"):
             told = with_words(told, request.output)
         told["model"] = at.model
         told.pop("extra_headers", None)

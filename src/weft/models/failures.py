@@ -188,6 +188,7 @@ def _inner(told: Any) -> str | None:
 
 def _retry_after(error: BaseException) -> str | None:
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None)
+    headers = getattr(error, "litellm_response_headers", None) or headers
     if headers is None:
         return None
     wait: Any = headers.get("retry-after")

@@ -19,12 +19,13 @@ from typing import Any
 from weft.errors import ModelUnavailable, UsageError, WeftError
 from weft.messages import Json
 from weft.models.base import Answer, Piece, Request, close
-from weft.models.capabilities import capabilities, is_priced
+from weft.models.capabilities import Capabilities, OutputLevel, capabilities, is_priced, learn, refused_level, seen
 from weft.models.failures import translated
 from weft.models.keys import Secret, check, key_of
 from weft.models.mends import mend
+from weft.models.reading import Assembly, sound_of
 from weft.models.reply import Reply, Spoken
-from weft.models.wire import dialect, wire
+from weft.models.wire import dialect, wire, with_words
 
 MALICIOUS = frozenset({"1.82.7", "1.82.8"})
 """Releases of March 2026 that steal credentials when Python starts."""
@@ -68,8 +69,13 @@ class LiteLLM:
     def __post_init__(self) -> None:
         check(self.api_key)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return seen(self.name, self.base_url)
+
     async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
-        """See ``Model.answer``. Nothing is tried twice here: ``ModelError.retryable`` tells a caller what may help."""
+        """See ``Model.answer``. Nothing is tried twice here, but for a schema in a lower form where one is refused:
+        ``ModelError.retryable`` tells a caller what may help."""
         library = await loaded()
         key = self._key()
         deadline = asyncio.get_running_loop().time() + self.timeout
@@ -79,8 +85,8 @@ class LiteLLM:
             spoken = _spoken(self.name, self.base_url)
             streaming = self.stream and spoken.provider not in _NOT_STREAMED
             async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
-                reply = await library.acompletion(**self._asked(request, spoken, key, streaming))
-            said = Reply(library, spoken)
+                reply = await self._reply(library, request, spoken, key, streaming)
+            said = Reply(library, spoken, Assembly(sound=sound_of(request.settings)))
             if streaming:
                 said.tap(reply)
                 while (chunk := await self._next(reply, deadline)) is not None:
@@ -103,12 +109,30 @@ class LiteLLM:
             if streaming and reply is not None:
                 await close(reply)
 
-    def _asked(self, request: Request, spoken: Spoken, key: str | None, streaming: bool) -> Json:
+    async def _reply(self, library: Any, request: Request, spoken: Spoken, key: str | None, streaming: bool) -> Any:
+        """LiteLLM's reply; a schema in a form that the provider refuses is sent in a lower one, from then on."""
+        level = self.capabilities.output
+        asked = self._asked(request, spoken, key, streaming, level)
+        while True:
+            try:
+                return await library.acompletion(**asked)
+            except Exception as error:
+                lower = refused_level(str(error), level) if request.output is not None else None
+                if lower is None or getattr(error, "status_code", 0) not in (400, 404, 422):
+                    raise
+                learn(self.name, self.base_url, lower)
+                level = lower
+                asked = self._asked(request, spoken, key, streaming, level)
+
+    def _asked(self, request: Request, spoken: Spoken, key: str | None, streaming: bool, level: OutputLevel) -> Json:
+        told = wire(request, spoken.dialect, level)
+        if request.output is not None and level in ("json", "prompt"):
+            told = with_words(told, request.output)
         asked = {
             "timeout": self.timeout,
             "max_retries": 0,
             "_skip_mcp_handler": True,  # it would import LiteLLM's proxy, and all that a proxy needs
-            **wire(request, spoken.dialect, capabilities(self.name).output),
+            **told,
             "model": spoken.asked,
             "stream": streaming,
         }

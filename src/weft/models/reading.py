@@ -7,7 +7,7 @@ what they say at the end. All of that ends here.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -217,6 +217,12 @@ class Assembly:
             arguments, invalid = _arguments(call.arguments)
             finished.append(ToolCall(id, call.name, arguments, invalid, call.signature))
         return finished
+
+
+def sound_of(settings: Mapping[str, Any]) -> str:
+    """The form of the sounds that were asked for."""
+    audio = settings.get("audio")
+    return str(audio.get("format", "wav")) if isinstance(audio, Mapping) else "wav"  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # the user's own
 
 
 def fields_of(thing: Any) -> Json:
