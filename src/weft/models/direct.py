@@ -17,13 +17,14 @@ import msgspec
 
 from weft.errors import ModelUnavailable, UsageError, WeftError
 from weft.models.addresses import Place, place
-from weft.models.base import Answer, Piece, Request
+from weft.models.base import Answer, Piece, Request, Stream
 from weft.models.capabilities import Capabilities, OutputLevel, learn, refused_level, seen
 from weft.models.chat import Chat, Lines
 from weft.models.failures import ProviderError, translated
 from weft.models.keys import Secret, check, key_of
 from weft.models.reading import Assembly, sound_of
 from weft.models.sessions import session
+from weft.models.tape import taped
 from weft.models.wire import wire, with_words
 
 PREFIX = "direct:"
@@ -66,8 +67,12 @@ class Direct:
     def capabilities(self) -> Capabilities:
         return seen(self.name, self.base_url)
 
-    async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
-        """See ``Model.answer``. Nothing is tried twice here, but for a schema in a lower form where one is refused."""
+    def answer(self, request: Request) -> Stream:
+        """See ``Model.answer``; from a cassette where one is inserted (``tape``)."""
+        return taped(self.name, self._answer, request)
+
+    async def _answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
+        """Nothing is tried twice here, but for a schema in a lower form where one is refused."""
         at = place(self.name, self.base_url)
         key = self._key(at)
         chat = Chat(self.name, at, Assembly(sound=sound_of(request.settings)))

@@ -5,6 +5,7 @@ asked to fetch anything by itself. Nothing of it passes this door: messages, ans
 """
 
 import asyncio
+import gc
 import importlib
 import importlib.metadata
 import logging
@@ -18,13 +19,15 @@ from typing import Any
 
 from weft.errors import ModelUnavailable, UsageError, WeftError
 from weft.messages import Json
-from weft.models.base import Answer, Piece, Request, close
+from weft.models.base import Answer, Piece, Request, Stream, close
 from weft.models.capabilities import Capabilities, OutputLevel, capabilities, is_priced, learn, refused_level, seen
 from weft.models.failures import translated
 from weft.models.keys import Secret, check, key_of
 from weft.models.mends import mend
+from weft.models.patience import Patience
 from weft.models.reading import Assembly, sound_of
 from weft.models.reply import Reply, Spoken
+from weft.models.tape import taped
 from weft.models.wire import dialect, wire, with_words
 
 MALICIOUS = frozenset({"1.82.7", "1.82.8"})
@@ -73,23 +76,26 @@ class LiteLLM:
     def capabilities(self) -> Capabilities:
         return seen(self.name, self.base_url)
 
-    async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
-        """See ``Model.answer``. Nothing is tried twice here, but for a schema in a lower form where one is refused:
+    def answer(self, request: Request) -> Stream:
+        """See ``Model.answer``; from a cassette where one is inserted (``tape``)."""
+        return taped(self.name, self._answer, request)
+
+    async def _answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
+        """Nothing is tried twice here, but for a schema in a lower form where one is refused:
         ``ModelError.retryable`` tells a caller what may help."""
         library = await loaded()
         key = self._key()
-        deadline = asyncio.get_running_loop().time() + self.timeout
         reply: Any = None
+        patience = Patience(total=self.timeout, idle=self.idle_timeout if self.stream else self.timeout)
         streaming = self.stream
         try:
             spoken = _spoken(self.name, self.base_url)
             streaming = self.stream and spoken.provider not in _NOT_STREAMED
-            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
-                reply = await self._reply(library, request, spoken, key, streaming)
+            reply = await patience.wait(self._reply(library, request, spoken, key, streaming))
             said = Reply(library, spoken, Assembly(sound=sound_of(request.settings)))
             if streaming:
                 said.tap(reply)
-                while (chunk := await self._next(reply, deadline)) is not None:
+                while (chunk := await patience.wait(anext(reply, None))) is not None:
                     for piece in said.chunk(chunk):
                         yield piece
                 for piece in said.assembly.late():
@@ -106,6 +112,7 @@ class LiteLLM:
         except Exception as error:
             raise translated(error, self.name, secret=key) from error
         finally:
+            patience.end()
             if streaming and reply is not None:
                 await close(reply)
 
@@ -149,12 +156,6 @@ class LiteLLM:
         if self.api_key is not None:
             return key_of(self.api_key, self.name)
         return None if self.base_url is None else _NO_KEY
-
-    async def _next(self, stream: Any, deadline: float) -> Any:
-        """The next chunk, or ``None`` at the end."""
-        left = deadline - asyncio.get_running_loop().time()
-        async with asyncio.timeout(min(self.idle_timeout, left)):
-            return await anext(stream, None)
 
     def _silent(self) -> ModelUnavailable:
         return ModelUnavailable(
@@ -224,6 +225,7 @@ def _imported() -> Any:
     for logger in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     mend(library)
+    gc.freeze()  # some 300,000 objects that never go: looking through them again and again costs a third of a call
     with ThreadPoolExecutor(1) as aside:  # a loop of its own, wherever this is called from
         aside.submit(asyncio.run, _rehearsed(library)).result()
     return library
@@ -241,3 +243,4 @@ async def close_connections() -> None:
     """Closes the connections that LiteLLM keeps open for the next call; for the end of a program."""
     if _library:
         await _library[0].close_litellm_async_clients()
+        _library[0].in_memory_llm_clients_cache.flush_cache()  # or the next call would find a closed one
