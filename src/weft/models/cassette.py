@@ -82,16 +82,14 @@ class Cassette:
 
     def found(self, asked: Json, model: str | None, *, again: bool) -> Json | None:
         """The next entry for what is asked (of ``model``) that was not given yet; ``again``: or the last once more."""
+        following = [entry for entry in self.entries if entry["request"] == _IN_ORDER]
+        given = self._given.get((_IN_ORDER, None), 0)
+        if given < len(following):
+            self._given[_IN_ORDER, None] = given + 1
+            return following[given]
         key = (digest(asked), model)
-        fitting = [
-            entry
-            for entry in self.entries
-            if entry["request"] in (key[0], _IN_ORDER) and (model is None or entry["model"] == model)
-        ]
+        fitting = [entry for entry in self.entries if entry["request"] == key[0] and model in (None, entry["model"])]
         number = self._given.get(key, 0)
-        if any([entry["request"] == _IN_ORDER for entry in fitting]):
-            key = (_IN_ORDER, model)
-            number, again = self._given.get(key, 0), False
         if not fitting or (number >= len(fitting) and not again):
             return None
         self._given[key] = number + 1
