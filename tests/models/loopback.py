@@ -42,13 +42,15 @@ class Loopback:
     replies: list[Reply]
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    bodies: list[bytes] = field(default_factory=list[bytes])
     paths: list[str] = field(default_factory=list[str])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     started: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(await request.json())
+        self.bodies.append(await request.read())
+        self.asked.append(await request.json() if request.content_type == "application/json" else {})
         self.paths.append(request.path_qs)
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]

@@ -38,7 +38,7 @@ _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",
 }
 """Prices and headers from the package, not from the network; ``.env`` is not read behind the caller's back."""
-_NO_KEY = "none"
+NO_KEY = "none"
 """What a server with its own address gets where no key is named: never one that was meant for another."""
 _NOT_STREAMED = frozenset({"cohere", "cohere_chat"})
 """LiteLLM loses the calls, the end and the usage of these providers' streams: they are asked for whole answers."""
@@ -89,10 +89,10 @@ class LiteLLM:
         patience = Patience(total=self.timeout, idle=self.idle_timeout if self.stream else self.timeout)
         streaming = self.stream
         try:
-            spoken = _spoken(self.name, self.base_url)
-            streaming = self.stream and spoken.provider not in _NOT_STREAMED
-            reply = await patience.wait(self._reply(library, request, spoken, key, streaming))
-            said = Reply(library, spoken, Assembly(sound=sound_of(request.settings)))
+            at = spoken(self.name, self.base_url)
+            streaming = self.stream and at.provider not in _NOT_STREAMED
+            reply = await patience.wait(self._reply(library, request, at, key, streaming))
+            said = Reply(library, at, Assembly(sound=sound_of(request.settings)))
             if streaming:
                 said.tap(reply)
                 while (chunk := await patience.wait(anext(reply, None))) is not None:
@@ -116,10 +116,10 @@ class LiteLLM:
             if streaming and reply is not None:
                 await close(reply)
 
-    async def _reply(self, library: Any, request: Request, spoken: Spoken, key: str | None, streaming: bool) -> Any:
+    async def _reply(self, library: Any, request: Request, at: Spoken, key: str | None, streaming: bool) -> Any:
         """LiteLLM's reply; a schema in a form that the provider refuses is sent in a lower one, from then on."""
         level = self.capabilities.output
-        asked = self._asked(request, spoken, key, streaming, level)
+        asked = self._asked(request, at, key, streaming, level)
         while True:
             try:
                 return await library.acompletion(**asked)
@@ -129,10 +129,10 @@ class LiteLLM:
                     raise
                 learn(self.name, self.base_url, lower)
                 level = lower
-                asked = self._asked(request, spoken, key, streaming, level)
+                asked = self._asked(request, at, key, streaming, level)
 
-    def _asked(self, request: Request, spoken: Spoken, key: str | None, streaming: bool, level: OutputLevel) -> Json:
-        told = wire(request, spoken.dialect, level)
+    def _asked(self, request: Request, at: Spoken, key: str | None, streaming: bool, level: OutputLevel) -> Json:
+        told = wire(request, at.dialect, level)
         if request.output is not None and level in ("json", "prompt"):
             told = with_words(told, request.output)
         asked = {
@@ -140,7 +140,7 @@ class LiteLLM:
             "max_retries": 0,
             "_skip_mcp_handler": True,  # it would import LiteLLM's proxy, and all that a proxy needs
             **told,
-            "model": spoken.asked,
+            "model": at.asked,
             "stream": streaming,
         }
         if streaming:
@@ -155,7 +155,7 @@ class LiteLLM:
     def _key(self) -> str | None:
         if self.api_key is not None:
             return key_of(self.api_key, self.name)
-        return None if self.base_url is None else _NO_KEY
+        return None if self.base_url is None else NO_KEY
 
     def _silent(self) -> ModelUnavailable:
         return ModelUnavailable(
@@ -165,7 +165,8 @@ class LiteLLM:
 
 
 @lru_cache(maxsize=1024)
-def _spoken(name: str, base_url: str | None) -> Spoken:
+def spoken(name: str, base_url: str | None) -> Spoken:
+    """The model of that name, as LiteLLM is asked for it."""
     library = load()
     prefix, slash, rest = name.partition("/")
     if base_url is not None and not (slash and rest and prefix in _providers()):
