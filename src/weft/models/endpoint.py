@@ -13,9 +13,10 @@ from weft.messages import Json, Media, Usage
 from weft.models.capabilities import is_priced
 from weft.models.failures import translated
 from weft.models.keys import Secret, check, key_of
-from weft.models.litellm import NO_KEY, loaded, spoken
+from weft.models.litellm import NO_KEY, close_connections, loaded, spoken
 from weft.models.ports import Pictures, Rank, Transcript, Vectors
 from weft.models.reading import usage_of
+from weft.models.sessions import at_end_of_loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Endpoint:
     async def _asked(self, function: str, **told: Any) -> Any:
         """What LiteLLM's function gives; its errors are ours."""
         library = await loaded()
+        await at_end_of_loop(close_connections)
         key = self._key()
         asked: Json = {"timeout": self.timeout, "max_retries": 0, **told}
         if self.base_url is not None:

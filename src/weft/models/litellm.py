@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,7 @@ from weft.models.mends import mend
 from weft.models.patience import Patience
 from weft.models.reading import Assembly, sound_of
 from weft.models.reply import Reply, Spoken
+from weft.models.sessions import at_end_of_loop
 from weft.models.tape import taped
 from weft.models.wire import dialect, wire, with_words
 
@@ -84,6 +86,7 @@ class LiteLLM:
         """Nothing is tried twice here, but for a schema in a lower form where one is refused:
         ``ModelError.retryable`` tells a caller what may help."""
         library = await loaded()
+        await at_end_of_loop(close_connections)
         key = self._key()
         reply: Any = None
         patience = Patience(total=self.timeout, idle=self.idle_timeout if self.stream else self.timeout)
@@ -241,7 +244,16 @@ async def _rehearsed(library: Any) -> None:
 
 
 async def close_connections() -> None:
-    """Closes the connections that LiteLLM keeps open for the next call; for the end of a program."""
-    if _library:
-        await _library[0].close_litellm_async_clients()
-        _library[0].in_memory_llm_clients_cache.flush_cache()  # or the next call would find a closed one
+    """Closes the connections that LiteLLM keeps open in this loop for its next call. Done by itself at a loop's end."""
+    if not _library:
+        return
+    cache: Any = _library[0].in_memory_llm_clients_cache
+    mine = f"-{id(asyncio.get_running_loop())}"  # a later loop may get the same id, and must not find these
+    for key in [key for key in list(cache.cache_dict) if key.endswith(mine)]:
+        cache.ttl_dict.pop(key, None)
+        holder: Any = cache.cache_dict.pop(key)
+        client: Any = getattr(holder, "_client", None) or getattr(holder, "client", None) or holder
+        for each in (getattr(client, "_transport", None), client):
+            if (close_it := getattr(each, "aclose", None)) is not None:
+                with suppress(Exception):
+                    await close_it()

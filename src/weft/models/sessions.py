@@ -4,11 +4,12 @@ import asyncio
 import importlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 _sessions: "WeakKeyDictionary[asyncio.AbstractEventLoop, Any]" = WeakKeyDictionary()
-_endings: "WeakKeyDictionary[asyncio.AbstractEventLoop, list[AsyncIterator[None]]]" = WeakKeyDictionary()
+_Close: TypeAlias = Callable[[], Awaitable[None]]
+_endings: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Close, AsyncIterator[None]]]" = WeakKeyDictionary()
 KEPT = 60.0
 """Seconds that an idle connection waits for the next call."""
 
@@ -41,17 +42,21 @@ async def close_sessions() -> None:
         await opened.close()
 
 
-async def at_end_of_loop(close: Callable[[], Awaitable[None]]) -> None:
-    """Awaits ``close()`` when the running loop is shut down, as ``asyncio.run`` and every server do it.
+async def at_end_of_loop(close: _Close) -> None:
+    """Awaits ``close()`` when the running loop is shut down, as ``asyncio.run`` and every server do it; once.
 
     A loop that is shut down ends the asynchronous generators that began in it: here is one that ends so.
     """
+    loop = asyncio.get_running_loop()
+    endings = _endings.get(loop)
+    if endings is not None and close in endings:
+        return
     ending = _until_the_end(close)
     await anext(ending)
-    _endings.setdefault(asyncio.get_running_loop(), []).append(ending)
+    _endings.setdefault(loop, {})[close] = ending
 
 
-async def _until_the_end(close: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def _until_the_end(close: _Close) -> AsyncIterator[None]:
     try:
         yield
     finally:
