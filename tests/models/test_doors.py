@@ -3,7 +3,9 @@
 import asyncio
 import json
 import socket
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -26,7 +28,7 @@ from weft.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult,
 from weft.models.base import Answer, Logprob, Model, OutputSchema, Piece, Request
 from weft.models.capabilities import capabilities
 from weft.models.direct import Direct
-from weft.models.litellm import LiteLLM, close_connections
+from weft.models.litellm import LiteLLM, close_connections, loaded
 
 pytestmark = pytest.mark.usefixtures("litellm")
 HI = Request(messages=[user("Hi")])
@@ -409,3 +411,42 @@ async def test_a_stream_cut_anywhere_gives_an_error_of_ours_or_the_answer(
             assert [call.arguments for call in got.message.tool_calls] == [{"x": 1}]
         finally:
             await close_connections()
+
+
+@pytest.mark.parametrize("name", ["LiteLLM", "Direct"])
+async def test_connections_end_with_the_loop(name: str) -> None:
+    """Nobody closes anything here, as in most programs; and two loops after each other are no trouble."""
+    code = (
+        "import gc, sys\n"
+        "from weft import Agent\n"
+        f"from weft.models.{name.lower()} import {name}\n"
+        f"agent = Agent('a', model={name}('openai/gpt-5-mini', sys.argv[1]))\n"
+        "print(agent.run_sync('hi').output, agent.run_sync('hi').output)\n"
+        "gc.collect()"
+    )
+    async with serve(chat({"content": "Hello"})) as server:
+        program = [sys.executable, "-W", "always::ResourceWarning", "-c", code, server.url]
+        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
+        said, complained = await asyncio.wait_for(process.communicate(), 60)
+    assert said == b"Hello Hello\n", complained.decode()
+    assert b"nclosed" not in complained
+
+
+async def test_both_doors_ask_the_same_price() -> None:
+    counted = {
+        "prompt_tokens": 300_000,
+        "completion_tokens": 900,
+        "prompt_tokens_details": {"cached_tokens": 1000},
+        "completion_tokens_details": {"reasoning_tokens": 100},
+    }
+    names = ["gpt-5-mini", "gpt-4o", "gpt-5.4", "gpt-4.1-mini", "o3", "no-such-model"]
+    async with serve(chat({"content": "Hello"}, usage=counted | {"total_tokens": 300_900})) as server:
+        for name in names:
+            direct = await answer(Direct(f"openai/{name}", server.url))
+            library = await loaded()
+            try:
+                usage = library.Usage(**counted, total_tokens=300_900)
+                price = sum(library.cost_per_token(model=name, custom_llm_provider="openai", usage_object=usage))
+            except Exception:
+                price = None
+            assert direct.usage.cost == (None if price is None else pytest.approx(price)), name
