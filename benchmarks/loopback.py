@@ -1,7 +1,11 @@
-"""An OpenAI-compatible server of fifty lines that streams a few words: prints its port and serves."""
+"""An OpenAI-compatible server of sixty lines that streams words: prints its port and serves.
+
+How many words stands in the path: ``/3/chat/completions``.
+"""
 
 import asyncio
 import json
+from functools import cache
 
 _BASE = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
 _USAGE = {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13}
@@ -15,33 +19,37 @@ def _line(body: object) -> bytes:
     return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
-BODY = b"".join(
-    [
-        _chunk({"role": "assistant", "content": ""}),
-        *[_chunk({"content": word}) for word in ("one ", "two ", "three")],
-        _chunk({}, "stop"),
-        _line({**_BASE, "choices": [], "usage": _USAGE}),
-        b"data: [DONE]\n\n",
-    ]
-)
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
+@cache
+def answer(words: int) -> bytes:
+    """A whole reply, headers and all."""
+    body = b"".join(
+        [
+            _chunk({"role": "assistant", "content": ""}),
+            *[_chunk({"content": f"word{number} "}) for number in range(words)],
+            _chunk({}, "stop"),
+            _line({**_BASE, "choices": [], "usage": _USAGE}),
+            b"data: [DONE]\n\n",
+        ]
+    )
+    return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer every request of one connection alike."""
+    """Answer every request of one connection."""
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length or 0))
-            writer.write(ANSWER)
+            words = head.split(b"/", 2)[1]
+            writer.write(answer(int(words)))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
 async def main() -> None:
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
     print(listening.sockets[0].getsockname()[1], flush=True)
     await listening.serve_forever()
 

@@ -1,19 +1,27 @@
-"""A model call over HTTP on loopback: what Weft adds to LiteLLM's own cost. The server is another process."""
+"""Model calls over HTTP on loopback, by every way there is: raw aiohttp, the direct door, LiteLLM alone, and its door.
+
+The server is another process. All ways are measured in turns, so that what slows the machine slows them alike.
+"""
 
 import asyncio
 import importlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
-from benchmarks.measure import Sides, each
+from benchmarks.measure import Sides, at_once, each, slope
 from benchmarks.rows import row
 from weft.messages import user
-from weft.models.base import Request
-from weft.models.litellm import LiteLLM
+from weft.models.base import Model, Request
+from weft.models.direct import Direct
+from weft.models.litellm import LiteLLM, close_connections
 
 MODEL = "gpt-4o-mini"
+HI = Request(messages=[user("hi")])
+ROUNDS = 4
+Call: TypeAlias = Callable[[int], Awaitable[Any]]
+"""One streamed answer of so many chunks."""
 
 
 @asynccontextmanager
@@ -25,37 +33,87 @@ async def server() -> AsyncIterator[str]:
     assert process.stdout is not None
     port = int(await process.stdout.readline())
     try:
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         await process.wait()
 
 
-@row("litellm-call", "a streamed model call through LiteLLM; the limit is LiteLLM alone", goal=None)
-async def litellm_call() -> Sides:
+@asynccontextmanager
+async def ways() -> AsyncIterator[dict[str, Call]]:
+    """Each way to call, warm. The chunks that are wanted stand in the path: ``/3/chat/completions``."""
     async with server() as url:
-        ours = LiteLLM(MODEL, base_url=url)
-        request = Request(messages=[user("hi")])
+        await by(LiteLLM(MODEL, f"{url}/3"))(3)
+        aiohttp: Any = importlib.import_module("aiohttp")
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            yield {
+                "aiohttp": by_aiohttp(session, url),
+                "direct": lambda chunks: by(Direct(MODEL, f"{url}/{chunks}"))(chunks),
+                "litellm": by_litellm(url),
+                "door": lambda chunks: by(LiteLLM(MODEL, f"{url}/{chunks}"))(chunks),
+            }
+        await close_connections()
 
-        async def weft() -> None:
-            async for _ in ours.answer(request):
+
+def by(model: Model) -> Call:
+    async def call(_: int) -> None:
+        async for _ in model.answer(HI):
+            pass
+
+    return call
+
+
+def by_aiohttp(session: Any, url: str) -> Call:
+    body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+
+    async def call(chunks: int) -> None:
+        async with session.post(f"{url}/{chunks}/chat/completions", json=body) as response:
+            async for _ in response.content:
                 pass
 
-        await weft()
-        litellm: Any = importlib.import_module("litellm")
+    return call
 
-        async def plain() -> None:
-            stream = await litellm.acompletion(
-                model=f"openai/{MODEL}", api_base=url, api_key="none", stream=True,
-                stream_options={"include_usage": True}, messages=[{"role": "user", "content": "hi"}],
-            )  # fmt: skip
-            async for _ in stream:
-                pass
 
-        # In turns, so that what slows the machine slows both.
-        limits, wefts = [], []
-        for _ in range(4):
-            limits.append(await each(plain, 60))
-            wefts.append(await each(weft, 60))
-    limit, whole = min(limits), min(wefts)
-    return Sides(limit, whole, {"Weft's own part, % (goal 5)": (whole - limit) / limit * 100})
+def by_litellm(url: str) -> Call:
+    litellm: Any = importlib.import_module("litellm")
+
+    async def call(chunks: int) -> None:
+        stream = await litellm.acompletion(
+            model=f"openai/{MODEL}", api_base=f"{url}/{chunks}", api_key="none", stream=True,
+            stream_options={"include_usage": True}, messages=[{"role": "user", "content": "hi"}],
+        )  # fmt: skip
+        async for _ in stream:
+            pass
+
+    return call
+
+
+async def in_turns(measure: Callable[[Call], Awaitable[float]], *names: str) -> dict[str, float]:
+    """The least of some rounds, for each way."""
+    async with ways() as known:
+        seen: dict[str, list[float]] = {name: [] for name in names or known}
+        for _ in range(ROUNDS):
+            for name, costs in seen.items():
+                costs.append(await measure(known[name]))
+    return {name: min(costs) for name, costs in seen.items()}
+
+
+def sides(costs: dict[str, float]) -> Sides:
+    own = (costs["door"] - costs["litellm"]) / costs["litellm"] * 100
+    more: dict[str, float | str] = {"LiteLLM alone": costs["litellm"], "the LiteLLM door": costs["door"]}
+    return Sides(costs["aiohttp"], costs["direct"], {**more, "its own part, % (goal 5)": own})
+
+
+@row("call", "a streamed model call; the limit is raw aiohttp, Weft the direct door", goal=400)
+async def call() -> Sides:
+    return sides(await in_turns(lambda way: each(lambda: way(3), 60)))
+
+
+@row("calls-at-once", "the same, 200 at once", goal=400)
+async def calls_at_once() -> Sides:
+    return sides(await in_turns(lambda way: at_once(lambda: way(3), 200, rounds=1)))
+
+
+@row("model-chunk", "one more chunk of a model's stream", goal=15)
+async def model_chunk() -> Sides:
+    return sides(await in_turns(lambda way: slope(way, 3, 203, 5)))

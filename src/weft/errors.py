@@ -10,7 +10,8 @@ WeftError
 │   ├── AuthenticationFailed  no key, or a key that the provider refuses
 │   ├── ContextWindowExceeded the prompt does not fit
 │   ├── ContentFiltered       the provider will not answer this
-│   └── ReplayMissed          the cassette has no answer to this request
+│   ├── ReplayMissed          the cassette has no answer to this request
+│   └── LiveCallForbidden     a test would really ask a model
 ├── ToolError                 a tool call failed; the model is told
 │   ├── ToolRetry             the arguments are wrong: the message says how to mend them
 │   └── ToolFailed            the tool ran and failed
@@ -54,6 +55,8 @@ class StateError(UsageError):
 
 class ModelError(WeftError):
     code = "model"
+    retry_after: float | None = None
+    """Seconds that the provider asked to wait, where it did."""
 
 
 class RateLimited(ModelError):
@@ -80,6 +83,10 @@ class ContentFiltered(ModelError):
 
 class ReplayMissed(ModelError):
     code = "model.replay_missed"
+
+
+class LiveCallForbidden(ModelError):
+    code = "model.live_call"
 
 
 class ToolError(WeftError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ class Reply:
     status: int = 200
     mime: str = "application/json"
     chunks: Sequence[bytes] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     pause: float = 0.0
     hang: bool = False
     """After the chunks: stay silent and keep the connection open."""
@@ -41,17 +42,19 @@ class Loopback:
     replies: list[Reply]
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    bodies: list[bytes] = field(default_factory=list[bytes])
     paths: list[str] = field(default_factory=list[str])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     started: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(await request.json())
+        self.bodies.append(await request.read())
+        self.asked.append(await request.json() if request.content_type == "application/json" else {})
         self.paths.append(request.path_qs)
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        response = web.StreamResponse(status=reply.status, headers={"content-type": reply.mime})
+        response = web.StreamResponse(status=reply.status, headers={"content-type": reply.mime, **reply.headers})
         await response.prepare(request)
         try:
             for chunk in reply.chunks:

@@ -15,6 +15,7 @@ import pytest
 from weft.errors import UsageError
 from weft.models.choose import KEYS, choose, read_dotenv, resolve
 from weft.models.demo import Demo
+from weft.models.direct import Direct
 from weft.models.litellm import LiteLLM
 from weft.models.scripted import Scripted
 
@@ -90,6 +91,11 @@ def test_resolve() -> None:
     scripted = Scripted([])
     assert resolve(scripted) is scripted
     assert resolve("demo") == Demo()
+    assert resolve("direct:groq/m") == resolve("groq/m", via="direct") == Direct("groq/m")
+    assert resolve("direct:qwen3", base_url="http://127.0.0.1:1/v1") == Direct("qwen3", "http://127.0.0.1:1/v1")
+    for name, why in (("direct:anthropic/m", "LiteLLM reaches the others"), ("direct:m", "give base_url")):
+        with pytest.raises(UsageError, match=why):
+            resolve(name)
     assert resolve("qwen3", base_url="http://127.0.0.1:1/v1") == LiteLLM("qwen3", "http://127.0.0.1:1/v1")
     with pytest.raises(UsageError, match="a model already"):
         resolve(scripted, base_url="http://127.0.0.1:1")

@@ -13,9 +13,11 @@ from weft.errors import ModelError, RateLimited
 from weft.messages import Reasoning, Text, user
 from weft.models.base import Answer, Model, Piece, Request, close
 from weft.models.demo import Demo
+from weft.models.direct import Direct
 from weft.models.litellm import LiteLLM
 from weft.models.replay import Replay
 from weft.models.scripted import Scripted
+from weft.testing import Chaos
 
 Opened: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Model]]
 REQUEST = Request(messages=[user("I am Ada")])
@@ -46,6 +48,19 @@ async def streamed(folder: Path) -> AsyncIterator[Model]:
 
 
 @asynccontextmanager
+async def direct(folder: Path) -> AsyncIterator[Model]:
+    async with serve(
+        chat(*[{"content": f"{word} "} for word in SAID.split()[:-1]], {"content": SAID.split()[-1]})
+    ) as at:
+        yield Direct("openai/gpt-5-mini", at.url)
+
+
+@asynccontextmanager
+async def chaotic(folder: Path) -> AsyncIterator[Model]:
+    yield Chaos(Demo(delay=0))
+
+
+@asynccontextmanager
 async def in_one_piece(folder: Path) -> AsyncIterator[Model]:
     body = {
         "id": "1",
@@ -72,7 +87,7 @@ async def replayed(folder: Path) -> AsyncIterator[Model]:
     yield Replay(path)
 
 
-MODELS: list[Opened] = [scripted, scripted_by_word, demo, streamed, in_one_piece, recording, replayed]
+MODELS: list[Opened] = [scripted, scripted_by_word, demo, streamed, direct, in_one_piece, chaotic, recording, replayed]
 pytestmark = pytest.mark.usefixtures("litellm")
 
 
@@ -133,6 +148,7 @@ async def test_errors_are_ours(tmp_path: Path) -> None:
             Scripted([RateLimited("Slow down")]),
             LiteLLM("openai/gpt-5-mini", at.url),
             LiteLLM("openai/gpt-5-mini", at.url, stream=False),
+            Direct("openai/gpt-5-mini", at.url),
             Replay(tmp_path / "cassette.yaml", LiteLLM("openai/gpt-5-mini", at.url)),
         ]
         for model in failing:

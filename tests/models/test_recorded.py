@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from pydantic import SecretStr
@@ -11,18 +11,27 @@ from tests.models.loopback import serve
 from tests.models.recorded import ROOT, Interaction, interactions
 from weft.errors import ModelError
 from weft.messages import Message, Reasoning, ToolResult, user
+from weft.models.addresses import PROVIDERS
 from weft.models.base import Answer, Piece, Request
+from weft.models.direct import Direct
 from weft.models.litellm import LiteLLM
 
 pytestmark = [
     pytest.mark.skipif(not ROOT.is_dir(), reason=f"no recorded traffic at {ROOT} (WEFT_RECORDED)"),
     pytest.mark.usefixtures("litellm"),
 ]
+Door: TypeAlias = type[LiteLLM] | type[Direct]
 RECORDED = list(interactions())
+BY_DOOR = [
+    pytest.param(door, each, id=f"{door.__name__}-{each.id}")
+    for each in RECORDED
+    for door in (LiteLLM, Direct)
+    if door is LiteLLM or each.provider in PROVIDERS.keys() - {"gemini"}  # recorded in Google's own format
+]
 
 
-def model(interaction: Interaction, url: str) -> LiteLLM:
-    return LiteLLM(
+def model(door: Door, interaction: Interaction, url: str) -> LiteLLM | Direct:
+    return door(
         f"{interaction.provider}/{interaction.model}",
         url + interaction.base,
         api_key=SecretStr("a-key-for-tests"),
@@ -30,7 +39,7 @@ def model(interaction: Interaction, url: str) -> LiteLLM:
     )
 
 
-async def answered(model: LiteLLM, messages: Sequence[Message]) -> tuple[list[Piece], Answer]:
+async def answered(model: LiteLLM | Direct, messages: Sequence[Message]) -> tuple[list[Piece], Answer]:
     said = [each async for each in model.answer(Request(messages=messages))]
     assert isinstance(said[-1], Answer)
     pieces = [each for each in said[:-1] if isinstance(each, Piece)]
@@ -38,13 +47,13 @@ async def answered(model: LiteLLM, messages: Sequence[Message]) -> tuple[list[Pi
     return pieces, said[-1]
 
 
-@pytest.mark.parametrize("interaction", RECORDED, ids=lambda each: each.id)
-async def test_what_was_said_is_what_is_read(interaction: Interaction) -> None:
+@pytest.mark.parametrize(("door", "interaction"), BY_DOOR)
+async def test_what_was_said_is_what_is_read(door: Door, interaction: Interaction) -> None:
     if interaction.why_not:
         pytest.skip(interaction.why_not)
     expected = interaction.expected
     async with serve(interaction.reply) as server:
-        asking = model(interaction, server.url)
+        asking = model(door, interaction, server.url)
         if expected.error:
             with pytest.raises(ModelError):
                 await answered(asking, [user("Hi")])
@@ -71,13 +80,13 @@ async def test_what_was_said_is_what_is_read(interaction: Interaction) -> None:
         assert answer.usage.output_tokens == expected.output_tokens
 
 
-@pytest.mark.parametrize("interaction", RECORDED, ids=lambda each: each.id)
-async def test_what_was_said_goes_back_unchanged(interaction: Interaction) -> None:
+@pytest.mark.parametrize(("door", "interaction"), BY_DOOR)
+async def test_what_was_said_goes_back_unchanged(door: Door, interaction: Interaction) -> None:
     """The next turn repeats the words, the calls under their ids, the results, and every proof of thought."""
     if interaction.why_not or interaction.expected.error:
         pytest.skip(interaction.why_not or "an error has no next turn")
     async with serve(interaction.reply) as server:
-        asking = model(interaction, server.url)
+        asking = model(door, interaction, server.url)
         _, answer = await answered(asking, [user("Hi")])
         results = tuple(ToolResult(call.id, call.name, f"result of {call.id}") for call in answer.message.tool_calls)
         then = Message(role="tool", parts=results) if results else user("And then?")

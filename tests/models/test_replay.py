@@ -10,7 +10,8 @@ import yaml
 from weft.errors import ReplayMissed, UsageError
 from weft.messages import Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec, assistant, user
 from weft.models.base import Answer, OutputSchema, Piece, Request, Stream, close
-from weft.models.replay import Replay, canonical, digest
+from weft.models.cassette import canonical, digest
+from weft.models.replay import Replay
 from weft.models.scripted import Scripted, call
 
 

@@ -20,7 +20,7 @@ from weft.engine.evolution import UNVERSIONED, Evolution
 from weft.engine.graph import Graph, Node, Send, State, Update
 from weft.engine.policy import Policy, Retry
 from weft.errors import LimitExceeded, OutputInvalid, UsageError
-from weft.events import ContextCompacted
+from weft.events import ContextCompacted, Custom
 from weft.memory.window import ContextPolicy
 from weft.messages import Message, Part, user
 from weft.models.base import Answer, Model, Request
@@ -92,7 +92,12 @@ class Loop:
         if calls and not (self._mode == "tool" and any(call.name == outputs.FINAL for call in calls)):
             self._check_calls(seen, len(calls))
             return Update({TALK: sayings, TURN: turn + 1}, sends=[Send("act", index) for index in range(len(calls))])
-        return self._ended(answer, sayings, turn, payload or 0)
+        try:
+            return self._ended(answer, sayings, turn, payload or 0)
+        except OutputInvalid:
+            # The answer that ends a run is in no thread: whoever looks for what was wrong finds it here.
+            ctx.emit(Custom("answer.invalid", msgspec.to_builtins(message)))
+            raise
 
     async def _act(self, state: State, payload: Any, ctx: Context[Any]) -> Update:
         """One call of the last message."""

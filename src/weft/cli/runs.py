@@ -11,11 +11,14 @@ from weft.cli.options import Json, Limit, Store
 from weft.cli.run import report
 from weft.cli.talking import answer_of, go_on, questions
 from weft.cli.threads import moment, on, recorded
+from weft.cli.totest import to_test
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.storage.base import Page, RunRecord, Scope, Status
 
 command = typer.Typer(add_completion=False, no_args_is_help=True, help="Runs on record.")
+
+command.command("to-test")(to_test)
 
 Id = Annotated[str, typer.Argument(help="The run's id.")]
 

@@ -36,6 +36,14 @@ class Piece(Struct, frozen=True, gc=False):
     kind: Literal["text", "reasoning"] = "text"
 
 
+class Logprob(Struct, frozen=True, omit_defaults=True):
+    """How sure a model was of a token: the natural logarithm of its probability, and of the likeliest others."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """The whole answer. Always the last thing that ``answer`` yields."""
 
@@ -44,6 +52,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     finish: Finish = "stop"
     model: str = ""
     """The model that answered, as the provider names it."""
+    logprobs: tuple[Logprob, ...] = ()
+    """Of each token of the text, where ``settings`` asked for them (``logprobs=True, top_logprobs=5``)."""
 
 
 Stream: TypeAlias = AsyncIterator[Piece | Answer]

@@ -48,7 +48,6 @@ class _Entry(Struct, frozen=True):
     supports_vision: bool | None = None
     supports_reasoning: bool | None = None
     input_cost_per_token: Any = None
-    output_cost_per_token: Any = None
 
 
 class _Rule(Struct, frozen=True):
@@ -76,10 +75,48 @@ def capabilities(model: Model | str) -> Capabilities:
     return model.capabilities if isinstance(model, Capable) else _named(model.name)
 
 
+_learned: dict[tuple[str, str | None], OutputLevel] = {}
+
+
+def learn(name: str, base_url: str | None, output: OutputLevel) -> None:
+    """The model there has refused a higher level: until the process ends, no more than this is expected of it."""
+    _learned[name, base_url] = output
+
+
+def seen(name: str, base_url: str | None) -> Capabilities:
+    """What the list says of a model, corrected by what was learned of it at this address."""
+    listed = _named(name)
+    learned = _learned.get((name, base_url))
+    return listed if learned is None else msgspec.structs.replace(listed, output=learned)
+
+
+def refused_level(said: str, output: OutputLevel) -> OutputLevel | None:
+    """The next lower level, if ``said`` (a provider's complaint) is that this one does not exist there.
+
+    >>> refused_level("This response_format type is unavailable now", "native")
+    'json'
+    """
+    lower = _LOWER.get(output)
+    return lower if lower is not None and _NO_FORMAT.search(said) else None
+
+
+_LOWER: dict[OutputLevel, OutputLevel] = {"native": "json", "json": "prompt"}
+_NO_FORMAT = re.compile(r"response_format|json_schema|json_object|structured output|json mode|guided", re.IGNORECASE)
+
+
 def is_priced(provider: str, model: str) -> bool:
     """Whether the list has a price for the model of this provider; a guess by its name is none."""
     entry = _entry(provider, model)
     return entry is not None and entry.input_cost_per_token is not None
+
+
+def listed(provider: str, model: str) -> dict[str, Any] | None:
+    """All that the list says of the model; read anew from the file, so keep what you need of it."""
+    entry = _entry(provider, model)
+    if entry is None:
+        return None
+    raw = _raw()
+    return msgspec.json.decode(raw.get(f"{provider}/{model}") or raw[model])
 
 
 def speaks_responses(provider: str, model: str) -> bool:
@@ -132,14 +169,18 @@ def _matching(name: str) -> list[_Entry]:
 @lru_cache(maxsize=1)
 def _list() -> tuple[dict[str, _Entry], tuple[_Rule, ...]]:
     """Empty where the file is not what it was: then nothing is known, and nothing breaks."""
-    spec = find_spec("litellm")
-    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
     try:
-        raw = msgspec.json.decode((folder / _FILE).read_bytes(), type=dict[str, msgspec.Raw])
+        raw = _raw()
         rules = msgspec.json.decode(raw.pop("fallback_generalizations", b"{}"), type=_Rules)
     except (OSError, msgspec.MsgspecError):
         return {}, ()
     return {name: entry for name, value in raw.items() if (entry := _read(value)) is not None}, rules.rules
+
+
+def _raw() -> dict[str, msgspec.Raw]:
+    spec = find_spec("litellm")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
+    return msgspec.json.decode((folder / _FILE).read_bytes(), type=dict[str, msgspec.Raw])
 
 
 _FILE = "model_prices_and_context_window_backup.json"

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from weft.errors import UsageError
 from weft.models.base import Model
 from weft.models.demo import Demo
-from weft.models.litellm import LiteLLM, Secret
+from weft.models.direct import PREFIX, Direct
+from weft.models.keys import Secret
+from weft.models.litellm import LiteLLM
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("OPENAI_API_KEY", "openai/gpt-5-mini"),
@@ -76,14 +78,23 @@ def at_hand() -> tuple[Model, str]:
     return choose(name, env=known, probe=True)
 
 
-def resolve(model: str | Model, *, base_url: str | None = None, api_key: str | Secret | None = None) -> Model:
+def resolve(
+    model: str | Model,
+    *,
+    base_url: str | None = None,
+    api_key: str | Secret | None = None,
+    via: Literal["litellm", "direct"] = "litellm",
+) -> Model:
     """The model of that name; a model is given back as it is.
 
-    Raises:
-        UsageError: no name, or an address for a model that has one already.
+    Args:
+        via: the door. ``direct`` is for servers that speak OpenAI's format, and is what ``direct:`` before a name says.
 
-    >>> resolve("demo").name, resolve("openai/gpt-5-mini").name
-    ('demo', 'openai/gpt-5-mini')
+    Raises:
+        UsageError: no name, an address for a model that has one already, or nobody known there speaks that format.
+
+    >>> resolve("demo").name, resolve("openai/gpt-5-mini").name, resolve("direct:openai/gpt-5-mini").name
+    ('demo', 'openai/gpt-5-mini', 'openai/gpt-5-mini')
     """
     if not isinstance(model, str):
         if base_url is not None or api_key is not None:
@@ -93,7 +104,10 @@ def resolve(model: str | Model, *, base_url: str | None = None, api_key: str | S
         raise UsageError("a model needs a name, such as 'openai/gpt-5-mini' or 'demo'")
     if model == "demo" and base_url is None:
         return Demo()
-    return LiteLLM(model.strip(), base_url, api_key=api_key)
+    name = model.strip()
+    if via == "direct" or name.startswith(PREFIX):
+        return Direct(name.removeprefix(PREFIX), base_url, api_key=api_key)
+    return LiteLLM(name, base_url, api_key=api_key)
 
 
 def read_dotenv(path: str | Path) -> dict[str, str]:

@@ -4,7 +4,11 @@ Errors are told apart by the names of their classes, so that this file needs no 
 """
 
 import json
+import math
 import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from weft.errors import (
@@ -46,8 +50,19 @@ _BY_STATUS: dict[int, type[ModelError]] = {
     403: AuthenticationFailed,
     408: ModelUnavailable,
     429: RateLimited,
-    **dict.fromkeys((500, 502, 503, 504, 529), ModelUnavailable),
+    **dict.fromkeys((500, 502, 503, 504, 520, 521, 522, 523, 524, 529), ModelUnavailable),
 }
+_BY_WORD: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"rate.?limit|too many requests|queue.?exceeded", re.IGNORECASE), 429),
+    (re.compile(r"server.?error|overloaded|unavailable|internal|upstream|timeout", re.IGNORECASE), 503),
+    (re.compile(r"invalid_api_key|authentication|unauthorized", re.IGNORECASE), 401),
+)
+"""For errors inside a stream, which have a type or a code instead of a status."""
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|(maximum|available) (model )?context|context (window|length|size)|exceed_context_size|"
+    r"(prompt|input) is too long|too many (input |prompt )?tokens|maximum (prompt|input) length",
+    re.IGNORECASE,
+)
 _BUGS = (AttributeError, TypeError, KeyError, IndexError, ImportError, NameError)
 _MISREAD = re.compile(r"provider returned 'choices'|invalid response object|unable to (parse|get json)", re.IGNORECASE)
 _UNPAID = re.compile(r"insufficient[_ ](quota|balance|credits)|payment required", re.IGNORECASE)
@@ -55,6 +70,26 @@ _REFUSED = re.compile(
     r"content_policy_violation|content[_ ]filter|content management policy|safety system", re.IGNORECASE
 )
 _NAMED = re.compile(r"^\s*(litellm\.)?[A-Za-z_]*(Error|Exception|Timeout)\b( [A-Z]\w*Error)?\s*[:-]+\s*")
+
+
+class ProviderError(Exception):
+    """What a provider said instead of an answer; for doors that read its HTTP themselves."""
+
+    def __init__(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body)
+        self.status_code = status
+        self.message = body.strip()[:2000] or f"HTTP {status}"
+        self.headers = headers
+
+    @classmethod
+    def inside(cls, error: Any) -> "ProviderError":
+        """An error in the body of a reply that began well."""
+        told: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}  # pyright: ignore[reportUnknownVariableType]  # JSON
+        code: Any = told.get("code")
+        if not (isinstance(code, int) and 400 <= code < 600):
+            kinds = f"{code} {told.get('type')} {told.get('status')}"
+            code = next((status for pattern, status in _BY_WORD if pattern.search(kinds)), 400)
+        return cls(code, json.dumps({"error": told}))
 
 
 def translated(error: BaseException, model: str, *, secret: str | None = None) -> ModelError:
@@ -66,17 +101,21 @@ def translated(error: BaseException, model: str, *, secret: str | None = None) -
     kind, hint = _kind(error)
     wait = _retry_after(error)
     ending = "" if said.endswith((".", "!", "?")) else "."
-    return kind(" ".join([f"{model}: {said}{ending}", *([f"Retry after {wait} s."] if wait else []), hint]).strip())
+    ours = kind(" ".join([f"{model}: {said}{ending}", *([f"Retry after {wait} s."] if wait else []), hint]).strip())
+    ours.retry_after = _seconds(wait)
+    return ours
 
 
 def _kind(error: BaseException) -> tuple[type[ModelError], str]:
     names = [each.__name__ for each in type(error).__mro__]
     said = f"{error} {getattr(error, 'body', None) or ''} {getattr(error, 'code', None) or ''}"
     kind = next((ours for name, ours in _NAMES if name in names), _BY_STATUS.get(_status(error), ModelError))
-    if kind is RateLimited and _UNPAID.search(said):
+    if (kind is RateLimited and _UNPAID.search(said)) or _status(error) == 402:
         return ModelError, "Check the plan and the balance of the provider's account."
     if kind is ModelError and _REFUSED.search(said):
         kind = ContentFiltered
+    elif kind is ModelError and _TOO_LONG.search(said):
+        kind = ContextWindowExceeded
     if kind is ModelUnavailable and _MISREAD.search(said):
         return (
             ModelError,
@@ -84,7 +123,7 @@ def _kind(error: BaseException) -> tuple[type[ModelError], str]:
         )
     if kind is ModelUnavailable and _is_bug(error):
         return ModelError, "LiteLLM could not handle this call; another version of it may."
-    if "NotFoundError" in names:
+    if "NotFoundError" in names or (kind is ModelError and (_status(error) == 404 or 300 <= _status(error) < 400)):
         return ModelError, "Check the model's name and base_url."
     if "LLM Provider NOT provided" in said:
         return ModelError, "Write the model as 'provider/model', or give base_url for an OpenAI-compatible server."
@@ -148,8 +187,26 @@ def _inner(told: Any) -> str | None:
 
 
 def _retry_after(error: BaseException) -> str | None:
-    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    headers: Any = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None)
+    headers = getattr(error, "litellm_response_headers", None) or headers
     if headers is None:
         return None
     wait: Any = headers.get("retry-after")
     return str(wait) if wait else None
+
+
+def _seconds(wait: str | None) -> float | None:
+    """
+    >>> _seconds("7"), _seconds("Wed, 21 Oct 2015 07:28:00 GMT"), _seconds("soon"), _seconds("nan")
+    (7.0, 0.0, None, None)
+    """
+    if wait is None:
+        return None
+    try:
+        seconds = float(wait)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(wait).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

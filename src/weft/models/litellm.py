@@ -5,6 +5,7 @@ asked to fetch anything by itself. Nothing of it passes this door: messages, ans
 """
 
 import asyncio
+import gc
 import importlib
 import importlib.metadata
 import logging
@@ -12,18 +13,24 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from weft.errors import AuthenticationFailed, ModelUnavailable, UsageError, WeftError
+from weft.errors import ModelUnavailable, UsageError, WeftError
 from weft.messages import Json
-from weft.models.base import Answer, Piece, Request, close
-from weft.models.capabilities import capabilities, is_priced
+from weft.models.base import Answer, Piece, Request, Stream, close
+from weft.models.capabilities import Capabilities, OutputLevel, capabilities, is_priced, learn, refused_level, seen
 from weft.models.failures import translated
+from weft.models.keys import Secret, check, key_of
 from weft.models.mends import mend
+from weft.models.patience import Patience
+from weft.models.reading import Assembly, sound_of
 from weft.models.reply import Reply, Spoken
-from weft.models.wire import dialect, wire
+from weft.models.sessions import at_end_of_loop
+from weft.models.tape import taped
+from weft.models.wire import dialect, wire, with_words
 
 MALICIOUS = frozenset({"1.82.7", "1.82.8"})
 """Releases of March 2026 that steal credentials when Python starts."""
@@ -33,20 +40,12 @@ _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",
 }
 """Prices and headers from the package, not from the network; ``.env`` is not read behind the caller's back."""
-_REFERENCE = "os.environ/"
-_NO_KEY = "none"
+NO_KEY = "none"
 """What a server with its own address gets where no key is named: never one that was meant for another."""
 _NOT_STREAMED = frozenset({"cohere", "cohere_chat"})
 """LiteLLM loses the calls, the end and the usage of these providers' streams: they are asked for whole answers."""
 _lock = threading.Lock()
 _library: list[Any] = []
-
-
-@runtime_checkable
-class Secret(Protocol):
-    """A key that does not show itself, such as pydantic's ``SecretStr``."""
-
-    def get_secret_value(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +72,33 @@ class LiteLLM:
     """Seconds of silence, before or between the chunks of a stream, after which the provider counts as gone."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.api_key, str) and not self.api_key.startswith(_REFERENCE):
-            raise UsageError("api_key takes 'os.environ/NAME' or a SecretStr, so that no key shows up in code or logs")
+        check(self.api_key)
 
-    async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
-        """See ``Model.answer``. Nothing is tried twice here: ``ModelError.retryable`` tells a caller what may help."""
+    @property
+    def capabilities(self) -> Capabilities:
+        return seen(self.name, self.base_url)
+
+    def answer(self, request: Request) -> Stream:
+        """See ``Model.answer``; from a cassette where one is inserted (``tape``)."""
+        return taped(self.name, self._answer, request)
+
+    async def _answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
+        """Nothing is tried twice here, but for a schema in a lower form where one is refused:
+        ``ModelError.retryable`` tells a caller what may help."""
         library = await loaded()
+        await at_end_of_loop(close_connections)
         key = self._key()
-        deadline = asyncio.get_running_loop().time() + self.timeout
         reply: Any = None
+        patience = Patience(total=self.timeout, idle=self.idle_timeout if self.stream else self.timeout)
         streaming = self.stream
         try:
-            spoken = _spoken(self.name, self.base_url)
-            streaming = self.stream and spoken.provider not in _NOT_STREAMED
-            async with asyncio.timeout(min(self.timeout, self.idle_timeout) if streaming else self.timeout):
-                reply = await library.acompletion(**self._asked(request, spoken, key, streaming))
-            said = Reply(library, spoken)
+            at = spoken(self.name, self.base_url)
+            streaming = self.stream and at.provider not in _NOT_STREAMED
+            reply = await patience.wait(self._reply(library, request, at, key, streaming))
+            said = Reply(library, at, Assembly(sound=sound_of(request.settings)))
             if streaming:
                 said.tap(reply)
-                while (chunk := await self._next(reply, deadline)) is not None:
+                while (chunk := await patience.wait(anext(reply, None))) is not None:
                     for piece in said.chunk(chunk):
                         yield piece
                 for piece in said.assembly.late():
@@ -108,16 +115,35 @@ class LiteLLM:
         except Exception as error:
             raise translated(error, self.name, secret=key) from error
         finally:
+            patience.end()
             if streaming and reply is not None:
                 await close(reply)
 
-    def _asked(self, request: Request, spoken: Spoken, key: str | None, streaming: bool) -> Json:
+    async def _reply(self, library: Any, request: Request, at: Spoken, key: str | None, streaming: bool) -> Any:
+        """LiteLLM's reply; a schema in a form that the provider refuses is sent in a lower one, from then on."""
+        level = self.capabilities.output
+        asked = self._asked(request, at, key, streaming, level)
+        while True:
+            try:
+                return await library.acompletion(**asked)
+            except Exception as error:
+                lower = refused_level(str(error), level) if request.output is not None else None
+                if lower is None or getattr(error, "status_code", 0) not in (400, 404, 422):
+                    raise
+                learn(self.name, self.base_url, lower)
+                level = lower
+                asked = self._asked(request, at, key, streaming, level)
+
+    def _asked(self, request: Request, at: Spoken, key: str | None, streaming: bool, level: OutputLevel) -> Json:
+        told = wire(request, at.dialect, level)
+        if request.output is not None and level in ("json", "prompt"):
+            told = with_words(told, request.output)
         asked = {
             "timeout": self.timeout,
             "max_retries": 0,
             "_skip_mcp_handler": True,  # it would import LiteLLM's proxy, and all that a proxy needs
-            **wire(request, spoken.dialect, capabilities(self.name).output),
-            "model": spoken.asked,
+            **told,
+            "model": at.asked,
             "stream": streaming,
         }
         if streaming:
@@ -130,20 +156,9 @@ class LiteLLM:
         return asked
 
     def _key(self) -> str | None:
-        if isinstance(self.api_key, Secret):
-            return self.api_key.get_secret_value()
         if self.api_key is not None:
-            variable = self.api_key.removeprefix(_REFERENCE)
-            if not (key := os.environ.get(variable)):
-                raise AuthenticationFailed(f"{self.name}: {variable} is not set in the environment")
-            return key
-        return None if self.base_url is None else _NO_KEY
-
-    async def _next(self, stream: Any, deadline: float) -> Any:
-        """The next chunk, or ``None`` at the end."""
-        left = deadline - asyncio.get_running_loop().time()
-        async with asyncio.timeout(min(self.idle_timeout, left)):
-            return await anext(stream, None)
+            return key_of(self.api_key, self.name)
+        return None if self.base_url is None else NO_KEY
 
     def _silent(self) -> ModelUnavailable:
         return ModelUnavailable(
@@ -153,7 +168,8 @@ class LiteLLM:
 
 
 @lru_cache(maxsize=1024)
-def _spoken(name: str, base_url: str | None) -> Spoken:
+def spoken(name: str, base_url: str | None) -> Spoken:
+    """The model of that name, as LiteLLM is asked for it."""
     library = load()
     prefix, slash, rest = name.partition("/")
     if base_url is not None and not (slash and rest and prefix in _providers()):
@@ -213,6 +229,7 @@ def _imported() -> Any:
     for logger in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     mend(library)
+    gc.freeze()  # some 300,000 objects that never go: looking through them again and again costs a third of a call
     with ThreadPoolExecutor(1) as aside:  # a loop of its own, wherever this is called from
         aside.submit(asyncio.run, _rehearsed(library)).result()
     return library
@@ -227,6 +244,16 @@ async def _rehearsed(library: Any) -> None:
 
 
 async def close_connections() -> None:
-    """Closes the connections that LiteLLM keeps open for the next call; for the end of a program."""
-    if _library:
-        await _library[0].close_litellm_async_clients()
+    """Closes the connections that LiteLLM keeps open in this loop for its next call. Done by itself at a loop's end."""
+    if not _library:
+        return
+    cache: Any = _library[0].in_memory_llm_clients_cache
+    mine = f"-{id(asyncio.get_running_loop())}"  # a later loop may get the same id, and must not find these
+    for key in [key for key in list(cache.cache_dict) if key.endswith(mine)]:
+        cache.ttl_dict.pop(key, None)
+        holder: Any = cache.cache_dict.pop(key)
+        client: Any = getattr(holder, "_client", None) or getattr(holder, "client", None) or holder
+        for each in (getattr(client, "_transport", None), client):
+            if (close_it := getattr(each, "aclose", None)) is not None:
+                with suppress(Exception):
+                    await close_it()

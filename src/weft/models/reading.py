@@ -1,4 +1,4 @@
-"""What LiteLLM says back, read into pieces and one answer; a whole answer is read as a stream of one.
+"""What a model says back, read into pieces and one answer; a whole answer is read as a stream of one.
 
 Providers differ in how they number, name and cut tool calls, where they put thoughts and proofs of thought, and
 what they say at the end. All of that ends here.
@@ -7,13 +7,14 @@ what they say at the end. All of that ends here.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from weft.ids import new_id
 from weft.messages import Finish, Json, Media, Message, Part, Reasoning, Text, ToolCall, Usage
-from weft.models.base import Answer, Piece
+from weft.models.base import Answer, Logprob, Piece
 from weft.models.wire import GEMINI, OPENROUTER, RESPONSES
 
 _THOUGHT = "__thought__"
@@ -61,10 +62,19 @@ class Assembly:
     _calls: list[_Call] = field(default_factory=list[_Call])
     _at: dict[int, _Call] = field(default_factory=dict[int, _Call])
     _refusal: list[str] = field(default_factory=list[str])
+    _logprobs: list[Logprob] = field(default_factory=list[Logprob])
+    _sound: list[bytes] = field(default_factory=list[bytes])
+    sound: str = "wav"
+    """The form of sounds that the model makes; answers do not say it, so it is what was asked for."""
+
+    def say(self, text: str) -> Piece:
+        """Takes up words, and nothing else: what most deltas are."""
+        self._text.append(text)
+        return Piece(text)
 
     def add(self, delta: Any) -> Sequence[Piece]:
         """Takes up a delta of a stream (or a whole message), and gives back what of it can be shown now."""
-        told = fields_of(delta)
+        told: Json = delta if isinstance(delta, dict) else fields_of(delta)  # pyright: ignore[reportUnknownVariableType]  # JSON
         extras: Json = told.get("provider_specific_fields") or {}
         pieces: list[Piece] = []
         if thought := _thought(told, extras):
@@ -85,7 +95,23 @@ class Assembly:
                 self._media.append(media)
         if signatures := extras.get("thought_signatures"):
             self._signatures.extend(signatures)
+        if audio := told.get("audio"):
+            pieces.extend(self._heard(audio if isinstance(audio, dict) else fields_of(audio)))  # pyright: ignore[reportUnknownArgumentType]  # JSON
         return pieces
+
+    def _heard(self, audio: Json) -> Sequence[Piece]:
+        """A sound comes in parts, each for itself in base64, and its words beside it."""
+        if data := audio.get("data"):
+            self._sound.append(base64.b64decode(data))
+        words = audio.get("transcript")
+        return [self.say(words)] if words and isinstance(words, str) else ()
+
+    def add_logprobs(self, told: Any) -> None:
+        """OpenAI's account of the tokens, as JSON; what has another form is left out."""
+        with suppress(AttributeError, TypeError, KeyError, ValueError):
+            for each in told.get("content") or ():
+                top = [(str(other["token"]), float(other["logprob"])) for other in each.get("top_logprobs") or ()]
+                self._logprobs.append(Logprob(str(each["token"]), float(each["logprob"]), tuple(top)))
 
     def add_details(self, details: Sequence[Json]) -> None:
         """OpenRouter's account of the thoughts: deltas of the same index and type are one."""
@@ -112,6 +138,8 @@ class Assembly:
         if text := "".join([*self._text, *self._refusal]):
             parts.append(Text(text))
         parts.extend(self._media)
+        if self._sound:
+            parts.append(Media(mime=f"audio/{self.sound}", data=b"".join(self._sound)))
         parts.extend(calls)
         ended: Finish = _FINISHES.get(finish or "stop", "stop")
         if self._refusal:
@@ -120,7 +148,13 @@ class Assembly:
             ended = "tool_calls"
         elif not calls and ended == "tool_calls":
             ended = "stop"
-        return Answer(message=Message(role="assistant", parts=tuple(parts)), usage=usage, finish=ended, model=model)
+        return Answer(
+            message=Message(role="assistant", parts=tuple(parts)),
+            usage=usage,
+            finish=ended,
+            model=model,
+            logprobs=tuple(self._logprobs),
+        )
 
     def _add_blocks(self, blocks: Sequence[Json]) -> None:
         """Anthropic's thoughts: words arrive first, in the end the signature, or the whole is redacted."""
@@ -140,7 +174,9 @@ class Assembly:
         function = delta.function
         given, _, hidden = (delta.id or "").partition(_THOUGHT)
         name: str = (function.name if function is not None else None) or ""
-        arguments: str = (function.arguments if function is not None else None) or ""
+        arguments: Any = (function.arguments if function is not None else None) or ""
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments)
         extras: Json = getattr(delta, "provider_specific_fields", None) or {}
         signature = extras.get("thought_signature") or hidden or None
         index: int | None = getattr(delta, "index", None)
@@ -183,6 +219,12 @@ class Assembly:
         return finished
 
 
+def sound_of(settings: Mapping[str, Any]) -> str:
+    """The form of the sounds that were asked for."""
+    audio = settings.get("audio")
+    return str(audio.get("format", "wav")) if isinstance(audio, Mapping) else "wav"  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # the user's own
+
+
 def fields_of(thing: Any) -> Json:
     """The fields of one of LiteLLM's objects; asking it for one that it has not is slow."""
     return {**vars(thing), **(getattr(thing, "__pydantic_extra__", None) or {})}
@@ -195,7 +237,7 @@ def _thought(told: Json, extras: Json) -> str | None:
 
 
 def usage_of(usage: Any, cost: float | None) -> Usage:
-    """Tokens as LiteLLM counts them; ``cost`` in US dollars."""
+    """Tokens as OpenAI counts them, and LiteLLM for all others; ``cost`` in US dollars."""
     if usage is None:
         return Usage(requests=1, cost=cost)
     told = getattr(usage, "prompt_tokens_details", None)
@@ -214,7 +256,8 @@ def usage_of(usage: Any, cost: float | None) -> Usage:
 
 
 def _count(counts: Any, name: str) -> int:
-    return int(getattr(counts, name, None) or 0)
+    """Nobody is owed tokens, and no answer has more than a database can count."""
+    return min(max(int(getattr(counts, name, None) or 0), 0), 2**53)
 
 
 def _complete(arguments: str) -> bool:

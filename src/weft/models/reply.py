@@ -5,8 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from weft.errors import ModelUnavailable
-from weft.messages import Json
+from weft.messages import Json, Usage
+from weft.models import prices
 from weft.models.base import Answer, Piece
 from weft.models.reading import Assembly, fields_of, usage_of
 from weft.models.wire import Dialect
@@ -40,21 +43,26 @@ class Reply:
         if self.id is None:
             self.id = chunk.id
             self.model = _served(chunk) or chunk.model or self.spoken.model
-        told = fields_of(chunk)
-        if (usage := told.get("usage")) is not None:
+        if (usage := _of(chunk, "usage")) is not None:
             self.usage = usage
-        if not told["choices"]:
+        if not chunk.choices:
             return ()
-        choice = told["choices"][0]
+        choice: Any = chunk.choices[0]
         if choice.finish_reason is not None:
             self.finish = choice.finish_reason
-        return self.assembly.add(choice.delta)
+        if (logprobs := _of(choice, "logprobs")) is not None:
+            self.assembly.add_logprobs(_json(logprobs))
+        if (words := _only_words(choice.delta)) is None:
+            return self.assembly.add(choice.delta)
+        return (self.assembly.say(words),) if words else ()
 
     def whole(self, reply: Any) -> Iterable[Piece]:
         self.id, self.usage = reply.id, getattr(reply, "usage", None)
         self.model = reply.model or self.spoken.model
         self.finish = reply.choices[0].finish_reason
         self.cost = reply._hidden_params.get("response_cost")
+        if (logprobs := getattr(reply.choices[0], "logprobs", None)) is not None:
+            self.assembly.add_logprobs(_json(logprobs))
         message = reply.choices[0].message
         extras: Json = getattr(message, "provider_specific_fields", None) or {}
         if details := extras.get("reasoning_details"):
@@ -73,7 +81,8 @@ class Reply:
         return self.answer()
 
     def answer(self) -> Answer:
-        usage = usage_of(self.usage, self._cost())
+        usage = usage_of(self.usage, None)
+        usage = msgspec.structs.replace(usage, cost=self._cost(usage))
         return self.assembly.answer(response_id=self.id, model=self.model, finish=self.finish, usage=usage)
 
     def tap(self, stream: Any) -> None:
@@ -82,7 +91,7 @@ class Reply:
         if isinstance(source, AsyncIterable):
             stream.completion_stream = _Tapped(source, self.assembly)
 
-    def _cost(self) -> float | None:
+    def _cost(self, counted: Usage) -> float | None:
         """US dollars: what the provider says, or what the price list gives; ``None`` where there is no price."""
         said = getattr(self.usage, "cost", None)
         if isinstance(said, int | float) and (self.spoken.priced or self.spoken.provider == "openrouter"):
@@ -91,6 +100,8 @@ class Reply:
             return None
         if self.cost is not None:
             return self.cost
+        if self.spoken.provider in _PLAIN_PRICES and (price := prices.cost(*self._listed(), counted)) is not None:
+            return price
         with suppress(Exception):  # the price list has gaps, and an answer must not be lost to one
             return sum(
                 self.library.cost_per_token(
@@ -98,6 +109,32 @@ class Reply:
                 )
             )
         return None
+
+    def _listed(self) -> tuple[str, str]:
+        return self.spoken.provider, self.spoken.model
+
+
+_PLAIN_PRICES = frozenset({"openai", "azure", "groq", "deepseek", "mistral", "openrouter"})
+"""Providers whose rules are known here: that is a hundred times as fast as to ask LiteLLM for them."""
+
+
+def _of(thing: Any, name: str) -> Any:
+    """Asking one of LiteLLM's objects for what it has not is slow."""
+    found = thing.__dict__.get(name)
+    extra = thing.__pydantic_extra__
+    return found if found is not None or not extra else extra.get(name)
+
+
+def _only_words(delta: Any) -> str | None:
+    """The words of a delta, if there is nothing else in it, as in most."""
+    told: Json = delta.__dict__
+    if delta.__pydantic_extra__ or any([value is not None for name, value in told.items() if name not in _WORDS]):
+        return None
+    content = told.get("content")
+    return content if isinstance(content, str) else ""
+
+
+_WORDS = frozenset({"content", "role"})
 
 
 class _Tapped:
@@ -114,9 +151,10 @@ class _Tapped:
     async def __anext__(self) -> Any:
         chunk = await anext(self._chunks)
         for choice in getattr(chunk, "choices", None) or ():
-            if details := getattr(choice.delta, "reasoning_details", None):
+            told: Json = fields_of(choice.delta) if choice.delta is not None else {}
+            if details := told.get("reasoning_details"):
                 self._assembly.add_details(details)
-            if refusal := getattr(choice.delta, "refusal", None):
+            if refusal := told.get("refusal"):
                 self._assembly.refuse(refusal)
         return chunk
 
@@ -124,6 +162,10 @@ class _Tapped:
         ending = getattr(self._stream, "aclose", None) or getattr(self._stream, "close", None)
         if ending is not None and isinstance(ended := ending(), Awaitable):
             await ended
+
+
+def _json(thing: Any) -> Any:
+    return thing if isinstance(thing, dict) else thing.model_dump()  # pyright: ignore[reportUnknownVariableType]  # LiteLLM gives both
 
 
 def _served(chunk: Any) -> str | None:

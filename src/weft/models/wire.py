@@ -14,9 +14,9 @@ from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolR
 from weft.models.base import OutputSchema, Request
 from weft.models.capabilities import OutputLevel, speaks_responses
 
-Dialect: TypeAlias = Literal["blocks", "signatures", "content", "details", "items", "none"]
-"""How thoughts go back: Anthropic's blocks, Gemini's signatures, plain text, OpenRouter's details, the items of
-OpenAI's Responses API, or not at all."""
+Dialect: TypeAlias = Literal["blocks", "signatures", "google", "content", "details", "items", "none"]
+"""How thoughts go back: Anthropic's blocks, Gemini's signatures (by LiteLLM, or in OpenAI's format as Google has it),
+plain text, OpenRouter's details, the items of OpenAI's Responses API, or not at all."""
 
 GEMINI = "gemini:"
 OPENROUTER = "openrouter:"
@@ -70,6 +70,18 @@ def wire(request: Request, spoken: Dialect, output: OutputLevel = "native") -> J
     if request.output is not None and output in ("native", "json"):
         told.setdefault("response_format", _response_format(request.output) if output == "native" else _JSON_MODE)
     return told
+
+
+def with_words(told: Json, output: OutputSchema) -> Json:
+    """The same, with the schema in words, unless they are there: for a model that has turned out to keep to none."""
+    schema = json.dumps(output.schema)
+    messages: list[Json] = told["messages"]
+    if any([schema in str(line.get("content")) for line in messages if line["role"] == "system"]):
+        return told
+    words = f"Answer with JSON only, no other words, matching this JSON Schema:\n{schema}"
+    head, rest = (messages[:1], messages[1:]) if messages and messages[0]["role"] == "system" else ([], messages)
+    said = f"{head[0]['content']}\n\n{words}" if head else words
+    return {**told, "messages": [{"role": "system", "content": said}, *rest]}
 
 
 def _tool(spec: ToolSpec) -> Json:
@@ -177,6 +189,8 @@ def _call(call: ToolCall, spoken: Dialect) -> Json:
     }
     if call.signature is not None and spoken == "signatures":
         line["provider_specific_fields"] = {"thought_signature": call.signature}
+    if call.signature is not None and spoken == "google":
+        line["extra_content"] = {"google": {"thought_signature": call.signature}}
     return line
 
 
