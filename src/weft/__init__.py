@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weft.messages import Message as Message
     from weft.runtime.limits import Limits as Limits
     from weft.runtime.result import Result as Result
+    from weft.runtime.retention import Retention as Retention
     from weft.tools.base import Tool as Tool
     from weft.tools.function import tool as tool
     from weft.tools.mcp.toolset import MCP as MCP
@@ -42,6 +43,7 @@ _ROOMS = {
     "MCP": "weft.tools.mcp.toolset",
     "Message": "weft.messages",
     "Result": "weft.runtime.result",
+    "Retention": "weft.runtime.retention",
     "Retry": "weft.engine.policy",
     "START": "weft.workflows.stategraph",
     "Send": "weft.engine.graph",

@@ -8,27 +8,34 @@ from typing import TYPE_CHECKING, Any
 from weft.agents.agent import Agent
 from weft.agents.prompt import Explanation, explain
 from weft.engine.context import Target
+from weft.engine.evolution import OnChange
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
+from weft.runtime.past import TimeTravel
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import block
+from weft.runtime.versions import Shelf
 from weft.storage.base import MessageRow, RunRecord, Scope, Store
 
 if TYPE_CHECKING:
+    from weft.runtime.retention import Retention
     from weft.runtime.runner import Runner
+    from weft.runtime.travel import Travel
 
 
-class App:
+class App(TimeTravel):
     """Agents and graphs on a store: threads that remember, runs that survive, and what a server serves.
 
-    It opens its store when it is first used. ``async with app:`` closes it at the end.
+    It opens its store when it is first used. ``async with app:`` closes it at the end. Of targets that share a name
+    the first is the newest; others with another ``version`` are for runs that are pinned to them.
+    ``on_change`` says what runs do that stopped under another version, and ``retention`` what a started app keeps.
 
     Raises:
-        UsageError: two targets share a name.
+        UsageError: two targets share a name and a version.
     """
 
     def __init__(
@@ -40,19 +47,25 @@ class App:
         workspace: str = "default",
         deps: Any = None,
         lease: float = 30.0,
+        on_change: OnChange = "go_on",
+        retention: "Retention | None" = None,
     ) -> None:
         self.workspace = workspace
         self.store_url = store
         self._deps = deps
         self._lease = lease
+        self.retention = None if retention is None else retention.check()
         self._targets: dict[str, Target] = {}
+        self._shelf = Shelf(on_change)
         self._store: Store | None = None
         self._runner: Runner | None = None
+        self._pruning: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         for target in (*agents, *targets):
-            if target.name in self._targets:
-                raise UsageError(f"two targets of the app are called {target.name!r}: rename one")
-            self._targets[target.name] = target
+            if target.name not in self._targets:
+                self._targets[target.name] = target
+            elif not self._shelf.put(target, self._targets[target.name]):
+                raise UsageError(f"two targets of the app are called {target.name!r}: rename one, or version both")
 
     # What there is
 
@@ -97,10 +110,12 @@ class App:
 
                 self._store = await open_store(self.store_url)
                 self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps)
+                self._runner.worker.driver.meeting = self._shelf.meeting
         return self
 
     async def close(self) -> None:
         """Stop work, if this process does any, and close the store."""
+        await self._stop_pruning()
         runner, self._runner = self._runner, None
         store, self._store = self._store, None
         if runner is not None and store is not None:
@@ -117,11 +132,39 @@ class App:
     async def start(self) -> None:
         """Work the queue in this process: drive submitted runs, and those that dead processes left."""
         await (await self.open()).runner.worker.start()
+        if self.retention is not None and self._pruning is None:
+            from weft.runtime.retention import keep_pruning  # noqa: PLC0415
+
+            self._pruning = asyncio.create_task(keep_pruning(self.store, Scope(self.workspace), self.retention))
 
     async def stop(self, grace: float = 5.0) -> None:
         """Let runs come to rest for ``grace`` seconds, and leave the others to another process."""
+        await self._stop_pruning()
         if self._runner is not None:
             await self._runner.worker.stop(grace)
+
+    async def _stop_pruning(self) -> None:
+        pruning, self._pruning = self._pruning, None
+        if pruning is not None:
+            pruning.cancel()
+            await asyncio.gather(pruning, return_exceptions=True)
+
+    # Its threads' past
+
+    async def travel(self) -> "Travel":
+        """For servers, which say whose threads they mean."""
+        from weft.runtime.travel import Travel  # noqa: PLC0415
+
+        await self.open()
+        return Travel(self.store, self.runner, self.find, self._shelf.meeting)
+
+    def once(self) -> frozenset[str]:
+        """The tools that must not be called twice for one thing."""
+        found: set[str] = set()
+        for target in self._targets.values():
+            if isinstance(target, Agent):
+                found.update(target.once())
+        return frozenset(found)
 
     # For people
 

@@ -48,7 +48,7 @@ class RunPaused(_Event, frozen=True, tag="run.paused"):
     """The run rests before its end, and can go on: why, and the answers it waits for, if any."""
 
     questions: tuple[Question, ...] = ()
-    reason: Literal["question", "asked", "breakpoint", "limit", "budget"] = "question"
+    reason: Literal["question", "asked", "breakpoint", "limit", "budget", "version"] = "question"
 
 
 class RunFinished(_Event, frozen=True, tag="run.finished"):
@@ -141,6 +141,20 @@ class StepCommitted(_Event, frozen=True, gc=False, tag="step.committed"):
     changed: tuple[str, ...] = ()
 
 
+class ThreadForked(_Event, frozen=True, gc=False, tag="thread.forked"):
+    """The thread goes on from an earlier step, or another thread began there; perhaps with something written to it."""
+
+    step: int
+    """The checkpoint that was made."""
+    parent: int
+    """The one it continues."""
+    source: str = ""
+    """The thread it was forked from, where that is another one."""
+    node: str = ""
+    """In whose name something was written."""
+    changed: tuple[str, ...] = ()
+
+
 class LimitReached(_Event, frozen=True, gc=False, tag="limit.reached"):
     limit: str
     message: str
@@ -156,7 +170,7 @@ class Custom(_Event, frozen=True, tag="custom"):
 Event: TypeAlias = (
     RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled
     | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ToolStarted | ToolFinished
-    | Delta | MessageAdded | ContextCompacted | StepCommitted | LimitReached | Custom
+    | Delta | MessageAdded | ContextCompacted | StepCommitted | ThreadForked | LimitReached | Custom
 )  # fmt: skip
 
 PASSING = frozenset({Delta, NodeStarted, ModelStarted, ToolStarted})

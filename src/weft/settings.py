@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     """Origins whose pages may call the API, beside its own."""
     hosts: Names = ()
     """Host names that the server answers to, beside localhost and ``host``; ``*`` is any."""
+    keep: int | None = Field(default=None, ge=1)
+    """A server forgets checkpoints beyond the newest so many of each graph in a thread, once an hour."""
+    keep_days: float | None = Field(default=None, ge=0)
+    """It keeps those of the last so many days; with ``keep``, either is reason enough."""
     max_body: int = Field(default=10_000_000, ge=1_000)
     """Bytes of a request's body."""
 

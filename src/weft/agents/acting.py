@@ -40,6 +40,9 @@ async def act(tools: Mapping[str, Tool], hooks: tuple[Hook, ...], call: ToolCall
     """The result of one call. Failures are results too: the model reads them and goes on."""
     started = time.time()
     ctx.emit(events.ToolStarted(call.id, call.name, call.arguments))
+    if ctx.run.recorded is not None and (past := ctx.run.recorded.result(ctx.path, call.id)) is not None:
+        ctx.emit(events.ToolFinished(call.id, call.name, started, past.failed, past))
+        return past
     inner: Act = partial(_call, tools, ctx)
     for hook in reversed(hooks):
         inner = partial(_around, hook, ctx, inner)

@@ -6,12 +6,14 @@ from typing import Any, Generic
 
 from weft.agents.hooks import Hook
 from weft.agents.prompt import Instructions
+from weft.engine.evolution import OnChange, evolution
 from weft.engine.graph import Graph
 from weft.memory.window import ContextPolicy
 from weft.models.base import NO_SETTINGS, Model
 from weft.runtime.limits import Limits
 from weft.runtime.result import Out
 from weft.runtime.run import Runnable
+from weft.tools.base import ToolSet
 
 _CONTEXT = ContextPolicy()
 _LIMITS = Limits()
@@ -49,6 +51,10 @@ class Agent(Runnable[Any, Out], Generic[Out]):
     """Passed to the provider: ``temperature``, ``max_tokens``, ``reasoning_effort`` ..."""
     repairs: int = 2
     """Corrections that the model may make to an output that does not fit its type."""
+    version: str = ""
+    """Yours to choose; it is on record with every step (``docs/timetravel.md``)."""
+    on_change: OnChange | None = None
+    """What a run that stopped under another version does: ``go_on``, ``pin`` or ``refuse``; else as the app says."""
     _graph: Graph | None = field(default=None, init=False, repr=False, compare=False)
 
     def graph(self) -> Graph:
@@ -68,6 +74,13 @@ class Agent(Runnable[Any, Out], Generic[Out]):
 
         return at_hand()[0] if self.model is None else resolve(self.model, base_url=self.base_url)
 
+    def once(self) -> list[str]:
+        """Its tools whose effect must not happen twice for one thing."""
+        from weft.tools.function import as_tool  # noqa: PLC0415
+
+        tools = [as_tool(tool) for tool in self.tools if not isinstance(tool, ToolSet)]
+        return [tool.name for tool in tools if tool.effect == "once"]
+
     def _compile(self) -> Graph:
         from weft.agents.loop import Loop  # noqa: PLC0415  # only agents that run need it
         from weft.models.capabilities import capabilities  # noqa: PLC0415
@@ -85,4 +98,5 @@ class Agent(Runnable[Any, Out], Generic[Out]):
             limits=self.limits,
             hooks=tuple(self.hooks),
             settings=NO_SETTINGS if self.settings is None else self.settings,
+            evolution=evolution(self.version, None, self.on_change),
         ).graph

@@ -16,6 +16,7 @@ from weft.agents.prompt import Instructions, compose, told
 from weft.agents.thinking import ask, summary
 from weft.engine.channels import Ephemeral
 from weft.engine.context import Context
+from weft.engine.evolution import UNVERSIONED, Evolution
 from weft.engine.graph import Graph, Node, Send, State, Update
 from weft.engine.policy import Policy, Retry
 from weft.errors import LimitExceeded, OutputInvalid, UsageError
@@ -50,6 +51,7 @@ class Loop:
         limits: Limits,
         hooks: tuple[Hook, ...],
         settings: Mapping[str, Any],
+        evolution: Evolution = UNVERSIONED,
     ) -> None:
         self._model = model
         self._instructions = instructions
@@ -72,6 +74,7 @@ class Loop:
             ],
             enter=_enter,
             leave=self._leave,
+            evolution=evolution,
         )
 
     async def _think(self, state: State, payload: Any, ctx: Context[Any]) -> Update:

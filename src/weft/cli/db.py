@@ -1,9 +1,11 @@
 """The store's tables: are they those of this program, and bring them up to date."""
 
 import asyncio
+from typing import Annotated, Any
 
 import typer
 
+from weft.app import App
 from weft.cli.console import err, out, print_json
 from weft.cli.options import Json, Store
 from weft.errors import SchemaMismatch
@@ -31,6 +33,33 @@ def current(store: Store = None, json: Json = False) -> None:
         _say(asked.rpartition("@")[2], str(error), as_json=json)
         raise typer.Exit(1) from None
     _say(url, "up to date", as_json=json)
+
+
+@command.command()
+def prune(
+    keep: Annotated[int | None, typer.Option(help="Keep the newest so many of each graph.", min=1)] = None,
+    days: Annotated[float | None, typer.Option(help="Keep those of the last so many days.", min=0)] = None,
+    thread: Annotated[str | None, typer.Option(help="Only in this thread.")] = None,
+    vacuum: Annotated[bool, typer.Option("--vacuum", help="Then give the space back.")] = False,
+    store: Store = None,
+    json: Json = False,
+) -> None:
+    """Forget old checkpoints: what is newest, open or forked from stays, and so do all messages."""
+    settings = Settings()
+
+    async def pruned() -> Any:
+        async with App(store=store or settings.store, workspace=settings.workspace) as app:
+            found = await app.prune(keep=keep, days=days, thread=thread)
+            if vacuum:
+                await app.store.history.compact()
+            return found
+
+    with err.status("pruning ..."):
+        found = asyncio.run(pruned())
+    if json:
+        print_json(found)
+    else:
+        out.print(f"Forgot {found.checkpoints} checkpoints in {found.threads} threads.")
 
 
 async def _open(url: str, *, migrate: bool) -> str:

@@ -31,7 +31,10 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        found = get_command(importlib.import_module(f"weft.cli.{cmd_name}").command)
+        module = importlib.import_module(f"weft.cli.{cmd_name}")
+        if cmd_name in ("threads", "runs"):
+            importlib.import_module("weft.cli.history")  # adds its commands to them
+        found = get_command(module.command)
         found.name = cmd_name
         return found
 

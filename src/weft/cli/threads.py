@@ -70,7 +70,7 @@ def show_thread(id: Id, store: Store = None, limit: Limit = 50, json: Json = Fal
         return
     for row, message in rows:
         out.print(f"[bold cyan]{row.seq} {message.role}[/]" + (f" [dim]{message.author}[/]" if message.author else ""))
-        out.print(clean(_words(message)), markup=False)
+        out.print(clean(words(message)), markup=False)
 
 
 async def _messages(app: App, id: str, limit: int) -> tuple[ThreadRecord, list[tuple[MessageRow, Message]]]:
@@ -79,7 +79,7 @@ async def _messages(app: App, id: str, limit: int) -> tuple[ThreadRecord, list[t
     return thread, list(await app.messages(scope, id, limit=limit, newest=True))
 
 
-def _words(message: Message) -> str:
+def words(message: Message) -> str:
     lines: list[str] = []
     for part in message.parts:
         match part:

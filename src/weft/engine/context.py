@@ -37,6 +37,11 @@ class RunInfo(Protocol):
         """What the run has used so far."""
         ...
 
+    @property
+    def recorded(self) -> Any:
+        """In a replay, what models and tools said the first time."""
+        ...
+
 
 class Host(Protocol):
     """What stands behind a context: the runtime, seen from the engine."""

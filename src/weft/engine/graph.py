@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from weft.engine.channels import Channel
 from weft.engine.context import Context
+from weft.engine.evolution import UNVERSIONED, Evolution
 from weft.engine.policy import DEFAULT, Policy
 from weft.errors import GraphError
 
@@ -34,6 +35,7 @@ class Update(Struct, frozen=True):
 
 State: TypeAlias = Mapping[str, Any]
 NodeFn: TypeAlias = Callable[[State, Any, Context[Any]], Awaitable[Update]]
+FollowFn: TypeAlias = Callable[[State, Update], Awaitable[Update]]
 Schedule: TypeAlias = Literal["superstep", "eager"]
 
 
@@ -50,6 +52,8 @@ class Node(Struct, frozen=True, kw_only=True):
     payload: Any = Any
     """The type of what a ``Send`` to this node carries: its codec."""
     policy: Policy = DEFAULT
+    follow: FollowFn | None = None
+    """What else its update says when somebody writes in its name: where its conditional edges lead."""
 
 
 class Graph:
@@ -67,6 +71,7 @@ class Graph:
         "allowed",
         "channels",
         "enter",
+        "evolution",
         "leave",
         "listeners",
         "name",
@@ -87,12 +92,14 @@ class Graph:
         leave: Callable[[State], Any],
         schedule: Schedule = "superstep",
         writers: Mapping[str, frozenset[str]] = NOTHING,
+        evolution: Evolution = UNVERSIONED,
     ) -> None:
         self.name = name
         self.channels = MappingProxyType(dict(channels))
         self.nodes = MappingProxyType({node.name: node for node in nodes})
         self.enter = enter
         self.leave = leave
+        self.evolution = evolution
         self.schedule: Schedule = schedule
         self.writers = MappingProxyType(dict(writers))
         if len(self.nodes) != len(nodes):

@@ -6,10 +6,13 @@ from weakref import WeakValueDictionary
 
 from weft.ids import new_id, same_id
 from weft.runtime import codec
+from weft.runtime.origin import INPUT, Origin, dump
 from weft.storage.base import RunRecord, Scope
 
 
-def new_run(target: str, input: Any, scope: Scope, thread: str | None, key: str | None = None) -> RunRecord:
+def new_run(
+    target: str, input: Any, scope: Scope, thread: str | None, key: str | None = None, origin: Origin = INPUT
+) -> RunRecord:
     """A run that is not on record yet.
 
     Raises:
@@ -24,6 +27,7 @@ def new_run(target: str, input: Any, scope: Scope, thread: str | None, key: str 
         user_id=user,
         input=codec.encode(input, "input"),
         idempotency_key=key,
+        origin=dump(origin),
     )
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,6 +13,7 @@ from weft.engine.channels import UNSET
 from weft.engine.graph import NOTHING, Graph, Send, Update
 from weft.engine.step import Activation, Checkpoint
 from weft.errors import SchemaMismatch, StateError
+from weft.runtime.conversation import dump_view
 from weft.storage.base import CheckpointRow, FinishedRow, SlotRow, Snapshot
 
 
@@ -106,8 +107,30 @@ class _Woken(Struct, frozen=True, array_like=True, omit_defaults=True):
     """Its payload, where one was sent to it. (msgspec reads no ``Raw | None``.)"""
 
 
-class _Head(Struct, frozen=True, omit_defaults=True):
+Source: TypeAlias = Literal["step", "input", "fork", "migration"]
+"""What made a checkpoint."""
+
+
+_SHORT = {"frontier": "f", "version": "v", "head_seq": "m", "parent": "p", "source": "s"}
+"""Names on record: a head is written at every step."""
+
+
+class Head(Struct, frozen=True, omit_defaults=True, rename=_SHORT):
+    """What a checkpoint says beside its values."""
+
     frontier: tuple[_Woken, ...] = ()
+    version: str = ""
+    """As the author of the graph called it."""
+    head_seq: int = 0
+    """The number of the thread's last message then."""
+    parent: int | None = None
+    """The step it follows, where that is not the one before."""
+    source: Source = "step"
+
+    @property
+    def nodes(self) -> tuple[tuple[str, str], ...]:
+        """(activation, node) of all that comes next."""
+        return tuple([(woken.id, woken.node) for woken in self.frontier])
 
 
 class _Update(Struct, frozen=True, omit_defaults=True):
@@ -117,7 +140,7 @@ class _Update(Struct, frozen=True, omit_defaults=True):
     instead: bool = False
 
 
-_decode_head = msgspec.json.Decoder(_Head).decode
+decode_head = msgspec.json.Decoder(Head).decode
 _decode_update = msgspec.json.Decoder(_Update).decode
 
 _MANY = 64
@@ -127,20 +150,28 @@ _MANY = 64
 class Slots:
     """How the channels of one graph lie in the store: what to add for a step, and how to read them back."""
 
-    __slots__ = ("_graph", "_sizes", "ranges")
+    __slots__ = ("_graph", "_sizes", "ranges", "view", "whole")
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.ranges: dict[str, tuple[int, int]] = {}
         self._sizes: dict[str, list[int]] = {}
         """For channels stored by their updates: bytes of the base, bytes and number of the appends."""
+        self.whole = False
+        """Whether the next checkpoint is to hold every value, changed or not."""
+        self.view = b"{}"
+        """What of the conversation was in view at the last checkpoint that said so."""
 
     def changed(self, checkpoint: Checkpoint) -> tuple[SlotRow, ...]:
         """What the last step adds to the store."""
         rows: list[SlotRow] = []
-        for name, updates in checkpoint.written.items():
+        written = checkpoint.written
+        if self.whole:
+            self.whole, written = False, {name: [value] for name, value in checkpoint.values.items()}
+        for name, updates in written.items():
             channel = self._graph.channels[name]
             if channel.stored == "rows":
+                rows.extend(self._viewed(name, checkpoint))
                 continue
             value = checkpoint.values.get(name, UNSET)
             if value is UNSET:
@@ -150,6 +181,15 @@ class Slots:
             del self.ranges[name]
             self._sizes.pop(name, None)
         return tuple(rows)
+
+    def _viewed(self, name: str, checkpoint: Checkpoint) -> Sequence[SlotRow]:
+        """The messages are rows; where the window on them moved, the checkpoint says so."""
+        view = dump_view(checkpoint.values[name])
+        if view == self.view:
+            return ()
+        self.view = view
+        self.ranges[name] = (checkpoint.step, checkpoint.step)
+        return (SlotRow(channel=name, op="set", body=view),)
 
     def _row(self, name: str, by_updates: bool, step: int, value: Any, updates: list[Any]) -> SlotRow:
         where = f"state[{name!r}]"
@@ -173,6 +213,9 @@ class Slots:
             channel = self._graph.channels.get(slot.channel)
             if channel is None:
                 continue
+            if channel.stored == "rows":
+                self.view = slot.body
+                continue
             where = f"state[{slot.channel!r}]"
             if slot.op == "set":
                 values[slot.channel] = decode(slot.body, channel.of, where)
@@ -191,7 +234,16 @@ def _outgrown(sizes: list[int]) -> bool:
     return count >= _MANY and appended >= 4 * base
 
 
-def dump_checkpoint(graph: Graph, checkpoint: Checkpoint, slots: Slots, path: str) -> CheckpointRow:
+def dump_checkpoint(
+    graph: Graph,
+    checkpoint: Checkpoint,
+    slots: Slots,
+    path: str,
+    *,
+    head_seq: int = 0,
+    parent: int | None = None,
+    source: Source = "step",
+) -> CheckpointRow:
     """What a store keeps of ``checkpoint``: its head, and what its last step changed."""
     changed = slots.changed(checkpoint)
     frontier = tuple(
@@ -204,20 +256,26 @@ def dump_checkpoint(graph: Graph, checkpoint: Checkpoint, slots: Slots, path: st
         path=path,
         step=checkpoint.step,
         version=graph.version,
-        head=_encoder.encode(_Head(frontier)),
+        head=_encoder.encode(Head(frontier, graph.evolution.version, head_seq, parent, source)),
         slots=changed,
         ranges=dict(slots.ranges),
     )
 
 
-def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoint:
-    """The checkpoint on record, without the channels that are stored as rows.
+def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots, *, open: bool = True) -> Checkpoint:
+    """The checkpoint on record, without the channels that are stored as rows; with what is to run, if it is ``open``.
 
     Raises:
         SchemaMismatch: the graph has changed so that it cannot go on from here.
     """
+    frontier = load_frontier(graph, snapshot) if open else ()
+    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=frontier)
+
+
+def load_frontier(graph: Graph, snapshot: Snapshot) -> tuple[Activation, ...]:
+    """What is to run. Raises: SchemaMismatch."""
     frontier: list[Activation] = []
-    for woken in _decode_head(snapshot.head).frontier:
+    for woken in decode_head(snapshot.head).frontier:
         node = graph.nodes.get(woken.node)
         if node is None:
             raise SchemaMismatch(
@@ -226,7 +284,7 @@ def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoin
             )
         payload = decode(bytes(woken.sent[0]), node.payload) if woken.sent else None
         frontier.append(Activation(woken.id, woken.node, payload, bool(woken.sent)))
-    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=tuple(frontier))
+    return tuple(frontier)
 
 
 def dump_update(graph: Graph, path: str, step: int, activation: Activation, update: Update) -> FinishedRow:

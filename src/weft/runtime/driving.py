@@ -10,15 +10,18 @@ from typing import Any, Literal, NamedTuple
 from weft import events
 from weft.engine.context import Target
 from weft.engine.scheduler import Paused, describe
-from weft.errors import Cancelled, Conflict, Fenced, WeftError
+from weft.errors import Cancelled, Conflict, Fenced, SchemaMismatch, WeftError
 from weft.runtime import ending
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
 from weft.runtime.leaving import shielded
+from weft.runtime.origin import origin_of
 from weft.runtime.recent import Recent
+from weft.runtime.replaying import recorded
 from weft.runtime.result import Result
 from weft.runtime.session import Session
+from weft.runtime.versions import ALONE
 from weft.storage.base import Enqueue, RunChange, RunRecord, Scope, Status, Store
 
 MAX_ATTEMPTS = 4
@@ -44,6 +47,8 @@ class Driver:
         """Whether runs that are stopped go back to the queue."""
         self._store, self._hub, self._guard, self._enqueue = store, hub, guard, enqueue
         self._recent = Recent()
+        self.meeting = ALONE
+        """What is to be done where a graph has changed since a run stopped."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -76,19 +81,31 @@ class Driver:
             raise error
         resumed = record.seq > 0
         answers: dict[str, Any] = {}
+        origin = origin_of(record)
         session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
+        session.meeting = self.meeting
+        session.going_on, session.until = origin.kind == "go_on" or origin.going_on, origin.until
         async with self._ending(journal):
-            if resumed:
-                given = await self._store.questions.answers(record.id)
+            if origin.kind == "replay":
+                journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
+            if resumed or origin.kind == "replay":
+                given = await self._store.questions.answers(origin.run or record.id)
                 answers.update({id: json.loads(body) for id, body in given.items()})
-                journal.emit((), events.RunResumed(target.name, await self._why(record)))
+            if resumed:
+                why = await self._why(record)
+                journal.emit((), events.RunResumed(target.name, why))
+                session.until = None if why == "answered" else session.until
             try:
                 output = await session.root(target, input)
             except Paused as paused:
                 return await ending.paused(journal, paused)
+            except SchemaMismatch:
+                if resumed:  # the right version may come yet: nothing is lost
+                    await ending.held(journal)
+                raise
             result = await ending.finished(journal, output)
         if session.context is not None:
-            self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
+            self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
     async def _why(self, record: RunRecord) -> Literal["answered", "recovered"]:
@@ -113,7 +130,8 @@ class Driver:
             await self._failed(journal, cause)
             raise cause from error
         except Exception as error:
-            await self._failed(journal, error)
+            if not journal.rests:
+                await self._failed(journal, error)
             raise
 
     async def _let_go(self, journal: Journal, error: Fenced) -> None:

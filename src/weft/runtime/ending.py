@@ -83,6 +83,12 @@ async def paused(journal: Journal, paused: Paused) -> Result[Any]:
     return result_of(journal, "paused", questions=questions)
 
 
+async def held(journal: Journal) -> None:
+    """It cannot go on with the graph as it is now: it rests until it can. Raises: StoreError."""
+    await _commit(journal, events.RunPaused(reason="version"), RunChange(status="paused"))
+    journal.rests = True
+
+
 async def _commit(
     journal: Journal, event: Event, change: RunChange, questions: list[QuestionRow] | None = None
 ) -> None:

@@ -41,6 +41,8 @@ class RunInfo(Struct, kw_only=True):
     workspace: str = "default"
     user_id: str = "local"
     usage: Usage = NO_USAGE
+    recorded: Any = None
+    """What a replay takes from the record (``runtime.replaying.Recorded``) instead of calling a model or a tool."""
 
 
 class Journal:
@@ -59,6 +61,8 @@ class Journal:
             usage=NO_USAGE if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
         )
         self.store = store
+        self.rests = False
+        """Whether how the run stopped is on record, though it raised."""
         self.silent = store is None and hub is None
         """Nobody would ever see an event."""
         self.seq = record.seq

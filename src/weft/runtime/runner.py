@@ -15,6 +15,7 @@ from weft.runtime.beginning import new_run
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
+from weft.runtime.origin import INPUT, Origin
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import live
@@ -54,6 +55,7 @@ class Runner:
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        origin: Origin = INPUT,
     ) -> RunRecord:
         """Put a run on record and in the queue.
 
@@ -62,27 +64,37 @@ class Runner:
             Conflict: the idempotency key was used for something else.
         """
         self._find(target)
-        record = new_run(target, input, scope, thread, idempotency_key)
+        record = new_run(target, input, scope, thread, idempotency_key, origin)
         return await self.store.runs.create(record, self.worker.dispatcher.enqueue, title=_title(input))
 
     async def run(
-        self, target: Target, input: Any, scope: Scope, *, thread: str | None = None, deps: Any = None
+        self,
+        target: Target,
+        input: Any,
+        scope: Scope,
+        *,
+        thread: str | None = None,
+        deps: Any = None,
+        origin: Origin = INPUT,
     ) -> Result[Any]:
         """Run here and now, until it rests.
 
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        return await self.drive(target, await self.create(target, input, scope, thread=thread), input, deps=deps)
+        record = await self.create(target, input, scope, thread=thread, origin=origin)
+        return await self.drive(target, record, input, deps=deps)
 
-    async def create(self, target: Target, input: Any, scope: Scope, *, thread: str | None = None) -> RunRecord:
+    async def create(
+        self, target: Target, input: Any, scope: Scope, *, thread: str | None = None, origin: Origin = INPUT
+    ) -> RunRecord:
         """Put a run on record that the caller will ``drive``; it is ours at once if its thread is free.
 
         Raises:
             NotFound: the thread is not yours.
         """
         await self.worker.heart.beat()
-        record = new_run(target.name, input, scope, thread)
+        record = new_run(target.name, input, scope, thread, origin=origin)
         async with withdrawn_if_left(self.store, self.worker.driver.owed, record):
             return await self.store.runs.create(record, None, worker=self.worker.id, title=_title(input))
 

@@ -9,13 +9,14 @@ from weft.engine.context import Context, Interrupted, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, begin
-from weft.errors import WeftError
+from weft.errors import UsageError, WeftError
 from weft.runtime import codec
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
-from weft.storage.base import Store
+from weft.runtime.versions import ALONE, fitting, migrated, needs_migration
+from weft.storage.base import Snapshot, Store
 
 Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
@@ -29,12 +30,15 @@ class Session:
         "begun",
         "context",
         "deps",
+        "going_on",
         "guard",
         "journal",
         "max_steps",
+        "meeting",
         "recent",
         "resumed",
-        "thread_made_at",
+        "thread_mark",
+        "until",
     )
 
     def __init__(
@@ -47,6 +51,8 @@ class Session:
         guard: Callable[[], None] | None = None,
         recent: Recent | None = None,
         max_steps: int = 1000,
+        going_on: bool = False,
+        until: int | None = None,
     ) -> None:
         self.journal = journal
         self.deps = deps
@@ -57,7 +63,13 @@ class Session:
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
         self.recent = recent
-        self.thread_made_at = 0.0
+        self.going_on = going_on
+        """Whether the run has no input: it takes the thread further from where it stands."""
+        self.meeting = ALONE
+        """What is to be done where a graph has changed."""
+        self.until = until
+        """The step of the target at which the run is to pause."""
+        self.thread_mark: tuple[float, int] = (0.0, 0)
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
         self.begun: set[Path] = set()
@@ -69,17 +81,28 @@ class Session:
             Paused: it waits for answers.
         """
         path = (target.name,)
-        return await _Running(self, target.graph(), path, "").run(input, fresh=not self.resumed, lookup=True)
+        fresh = not self.resumed and not self.going_on
+        graph = target.graph() if fresh else await self._fitting(target, path)
+        return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
-        lookup = self.resumed or path in self.begun
+        lookup = self.resumed or self.going_on or path in self.begun
         self.begun.add(path)
-        running = _Running(self, target.graph(), path, "/".join(path))
+        graph = await self._fitting(target, path) if lookup else target.graph()
+        running = _Running(self, graph, path, "/".join(path))
         try:
             return await running.run(input, fresh=False, lookup=lookup)
         except Paused as paused:
             raise Interrupted(paused.questions) from None
+
+    async def _fitting(self, target: Target, path: Path) -> Graph:
+        """The graph to go on with from what is on record. Raises: SchemaMismatch."""
+        graph: Graph = target.graph()
+        if self.journal.store is None:
+            return graph
+        opened = await self.journal.store.threads.open(self.journal.info.thread_id, path="/".join(path))
+        return fitting(graph, opened.snapshot, self.meeting)
 
 
 class _Running:
@@ -95,6 +118,7 @@ class _Running:
         "_session",
         "_slots",
         "_start",
+        "_step",
     )
 
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
@@ -108,6 +132,8 @@ class _Running:
         self._slots = codec.Slots(graph) if self._journal.store is not None else None
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
+        self._step = 0
+        """The step that is open."""
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -119,12 +145,19 @@ class _Running:
         on_record = False
         store = self._journal.store
         if lookup and store is not None:
-            checkpoint, finished, on_record = await self._load(store)
-        if fresh or not on_record:
+            checkpoint, finished, on_record = await self._load(store, open=not fresh)
+        self._step, root = checkpoint.step, len(self._path) == 1
+        if self._session.going_on and root:
+            if not on_record:
+                raise UsageError(
+                    f"thread {self._journal.info.thread_id!r} has no state of {graph.name!r} to go on from"
+                )
+            if self._journal.seq == 0:
+                self._journal.emit(self._path, events.RunStarted(self._journal.info.target))
+        elif fresh or not on_record:
             finished = NONE_FINISHED
             checkpoint = begin(graph, checkpoint, input)
-            happened = (events.RunStarted(self._journal.info.target),) if len(self._path) == 1 else ()
-            self._commit(checkpoint, happened)
+            self._commit(checkpoint, (events.RunStarted(self._journal.info.target),) if root else (), "input")
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
@@ -132,18 +165,18 @@ class _Running:
 
     # What is on record
 
-    async def _load(self, store: Store) -> tuple[Checkpoint, Mapping[str, Update], bool]:
+    async def _load(self, store: Store, *, open: bool) -> tuple[Checkpoint, Mapping[str, Update], bool]:
         assert self._slots is not None
         thread, recent = self._journal.info.thread_id, self._session.recent
         talk = None if self._rows is None else self._conversation
         spoken = talk == "" and recent is not None and recent.known(thread)
         opened = await store.threads.open(thread, path=self._path_key, conversation=None if spoken else talk)
         self._journal.follow(opened.head_seq)
-        self._session.thread_made_at = opened.created_at
+        self._session.thread_mark = opened.mark
         checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, opened.snapshot is not None
         if opened.snapshot is not None:
-            checkpoint = codec.load_checkpoint(self._graph, opened.snapshot, self._slots)
-            finished = codec.load_updates(self._graph, opened.snapshot.finished)
+            checkpoint = self._read(opened.snapshot, open=open)
+            finished = codec.load_updates(self._graph, opened.snapshot.finished) if open else NONE_FINISHED
         if self._rows is not None:
             seen = recent.get(thread, opened) if spoken and recent is not None else None
             if seen is not None:
@@ -157,14 +190,25 @@ class _Running:
             checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
         return checkpoint, finished, on_record
 
+    def _read(self, snapshot: Snapshot, *, open: bool) -> Checkpoint:
+        assert self._slots is not None
+        if not needs_migration(self._graph, snapshot):
+            return codec.load_checkpoint(self._graph, snapshot, self._slots, open=open)
+        self._slots.whole = True
+        frontier = codec.load_frontier(self._graph, snapshot) if open else ()
+        return Checkpoint(step=snapshot.step, values=migrated(self._graph, snapshot), frontier=frontier)
+
     # The engine's recorder
 
     def context(self, activation: Activation) -> Context[Any]:
         return Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
 
     def started(self, activation: Activation, attempt: int) -> None:
-        if self._session.guard is not None:
-            self._session.guard()
+        session = self._session
+        if session.guard is not None:
+            session.guard()
+        if session.until is not None and len(self._path) == 1 and step_of(activation.id) >= session.until:
+            raise Paused(())
         if self._journal.silent:
             return
         self._journal.started((*self._path, activation.id), activation.node, attempt)
@@ -176,8 +220,8 @@ class _Running:
         started, node, attempt = self._journal.ended(path, (0.0, activation.node, 1))
         self._journal.emit(path, events.NodeFinished(node, started, attempt))
         if not alone and self._journal.store is not None:
-            step = int(activation.id.partition(":")[0])
-            self._journal.commit(finished=codec.dump_update(self._graph, self._path_key, step, activation, update))
+            done = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
+            self._journal.commit(finished=done)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
@@ -192,7 +236,10 @@ class _Running:
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
         return self._commit(checkpoint, ())
 
-    def _commit(self, checkpoint: Checkpoint, happened: tuple[events.Event, ...]) -> "Future[None] | None":
+    def _commit(
+        self, checkpoint: Checkpoint, happened: tuple[events.Event, ...], source: codec.Source = "step"
+    ) -> "Future[None] | None":
+        self._step = checkpoint.step
         rows, said, context = self._rows, _NOTHING_SAID, None
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
@@ -202,7 +249,10 @@ class _Running:
                 context = dump_context(seen, self._conversation)
         row = None
         if self._slots is not None:
-            row = codec.dump_checkpoint(self._graph, checkpoint, self._slots, self._path_key)
+            head_seq = self._journal.head_seq + len(said)
+            row = codec.dump_checkpoint(
+                self._graph, checkpoint, self._slots, self._path_key, head_seq=head_seq, source=source
+            )
             changed = tuple([slot.channel for slot in row.slots if not self._graph.channels[slot.channel].passing])
             if changed:
                 happened = (*happened, events.StepCommitted(checkpoint.step, changed))
@@ -237,3 +287,8 @@ def _new(seen: Seen) -> list[Said]:
         new.append(said)
     new.reverse()
     return new
+
+
+def step_of(activation: str) -> int:
+    """The step that woke an activation: its id begins with it."""
+    return int(activation.partition(":")[0])

@@ -11,12 +11,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from weft.app import App
 from weft.models.litellm import close_connections
+from weft.runtime.retention import Retention
 from weft.server import errors
 from weft.server.catalog import Catalog
 from weft.server.deps import Admit, Served, everything_of
 from weft.server.description import describe
 from weft.server.gate import Gate, Hosts
-from weft.server.routes import agents, blobs, runs, system, threads
+from weft.server.routes import agents, blobs, history, runs, system, threads
 from weft.server.sse import BEAT
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -67,6 +68,8 @@ def create_app(
     seconds: a stream that is silent for so long says a comment.
     """
     settings = settings or Settings()
+    if app.retention is None and (settings.keep is not None or settings.keep_days is not None):
+        app.retention = Retention(keep=settings.keep, days=settings.keep_days)
     api = _Api(
         title="Weft",
         description="Runs, threads and agents of one workspace.",
@@ -79,7 +82,7 @@ def create_app(
     )
     api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat, grace=grace)
     errors.install(api)
-    for noun in (system, agents, threads, runs, blobs):
+    for noun in (system, agents, threads, runs, history, blobs):
         api.include_router(noun.router, prefix=PREFIX)
     api.router.default = ui or UI()
     if settings.cors:

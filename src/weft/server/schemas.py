@@ -89,6 +89,7 @@ EventLimit = Annotated[Number, Query(ge=1, le=10_000, description="Most events t
 Cursor = Annotated[str | None, Query(max_length=300, pattern=_PRINTABLE, description="`next` of the page before.")]
 After = Annotated[Number, Query(ge=0, le=2**53, description="Only what has a greater number.")]
 Before = Annotated[Number | None, Query(ge=1, le=2**53, description="Only what has a smaller number.")]
+Step = Annotated[Number | None, Query(ge=0, le=2**31, description="The number of a checkpoint.")]
 Wait = Annotated[
     float | None, Query(ge=0, le=300, allow_inf_nan=False, description="Seconds to wait for the run to rest.")
 ]
@@ -176,3 +177,34 @@ class AnswerRun(_Body):
         BeforeValidator(sound),
         Field(min_length=1, max_length=100),
     ]
+
+
+_Step = Annotated[int, Field(ge=0, le=2**31)]
+_Name = Annotated[Words, Field(min_length=1, max_length=200)]
+
+
+class ForkThread(_Body):
+    """Where to go on from, and what is written there first."""
+
+    at: _Step | None = None
+    """The step; the newest without one."""
+    into: NewId | None = None
+    """A new thread; without it the thread itself goes back."""
+    path: Annotated[str | None, Field(min_length=1, max_length=1_000, pattern=_PRINTABLE)] = None
+    write: Annotated[dict[_Name, Any], BeforeValidator(sound), Field(max_length=100)] = {}
+    """Values by channel, merged by its rules."""
+    node: Annotated[Words, Field(max_length=200)] = ""
+    """The node that seems to have written them: what follows it is next."""
+    goto: Annotated[list[_Name], Field(max_length=100)] | None = None
+    """What is next, whatever follows from the rest."""
+    go_on: bool = False
+    """Whether to queue a run that does it."""
+
+
+class ReplayRun(_Body):
+    """How far to replay a run, and from where on to call models and tools again."""
+
+    until: _Step | None = None
+    live_from: _Step | None = None
+    confirm: bool = False
+    """Whether effects that must happen once may be repeated."""

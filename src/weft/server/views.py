@@ -9,6 +9,8 @@ from msgspec import Raw, Struct
 from weft.agents.prompt import Explanation
 from weft.events import Envelope
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, Usage
+from weft.runtime.diffing import RunsDiff
+from weft.runtime.history import Moment
 from weft.storage.base import QuestionRow, RunRecord, Status, ThreadRecord
 from weft.tools.base import Effect
 
@@ -156,7 +158,49 @@ class Events(Struct, frozen=True):
     items: list[Envelope]
 
 
+class Moments(Struct, frozen=True):
+    items: list[Moment]
+    next: int | None
+    """Give it as ``before`` for the page after this one."""
+
+
+class StateMessage(Struct, frozen=True):
+    """A message that was in view."""
+
+    seq: int
+    message: Message
+
+
+class StateAt(Struct, frozen=True, kw_only=True):
+    """The state of a graph after a step."""
+
+    thread_id: str
+    path: str
+    step: int
+    next: tuple[str, ...]
+    """The nodes that are to run."""
+    values: dict[str, Raw]
+    messages: list[StateMessage]
+    summary: str | None
+
+
+class ForkView(Struct, frozen=True, kw_only=True):
+    """Where a thread goes on from now."""
+
+    thread_id: str
+    path: str
+    step: int
+    parent: int
+    """The step that it continues."""
+    next: tuple[str, ...]
+    run_id: str
+    """The run that stands for the fork."""
+    run: RunView | None
+    """The run that goes on from it."""
+
+
 VIEWS: tuple[type[Struct], ...] = (
+    Moments, StateAt, ForkView, RunsDiff,
     RunView, Runs, ThreadView, Threads, Messages, ContextView, AgentView, Agents, HealthView, Events, Envelope,
 )  # fmt: skip
 """Whatever an answer may hold: the types of the OpenAPI document."""

@@ -57,6 +57,8 @@ class RunRecord(Struct, frozen=True, kw_only=True, gc=False):
     wake_at: float | None = None
     created_at: float = 0.0
     updated_at: float = 0.0
+    origin: bytes | None = None
+    """JSON of ``runtime.origin.Origin``, where it did not come from an input: it goes on, forks or replays."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -242,10 +244,17 @@ class Opened(Struct, frozen=True, kw_only=True):
     """The number of its last message."""
     created_at: float = 0.0
     """Tells it from a deleted thread that had its id."""
+    forks: int = 0
+    """How often it was forked: with each fork other messages are in view."""
     context: ContextRow | None = None
     messages: tuple[MessageRow, ...] = ()
     """Those in view of the context, in order."""
     snapshot: Snapshot | None = None
+
+    @property
+    def mark(self) -> tuple[float, int]:
+        """The same for as long as messages are only added."""
+        return self.created_at, self.forks
 
 
 class Page(Struct, frozen=True):
@@ -412,6 +421,77 @@ class Threads(Protocol):
         ...
 
 
+class CheckpointNote(Struct, frozen=True, kw_only=True):
+    """A checkpoint in a list: all of it but its values."""
+
+    step: int
+    version: str
+    head: bytes
+    changed: tuple[str, ...]
+    """The channels that its step wrote."""
+    run_id: str | None
+    """``None`` where the run is another thread's, or forgotten."""
+    at: float
+
+
+class Branch(Struct, kw_only=True):
+    """A thread that goes on from an earlier checkpoint, or a new one that begins there."""
+
+    run: RunRecord
+    """The run that stands for it, on record as finished: of the thread that is written to."""
+    source: str
+    """The thread it is forked from: the run's own, or one whose messages are to be copied."""
+    upto: int = 0
+    """The last message to copy."""
+    events: list[EventRow]
+    checkpoint: CheckpointRow | None = None
+    finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
+    messages: list[MessageRow] = field(default_factory=list[MessageRow])
+    context: ContextRow | None = None
+
+
+class History(Protocol):
+    """What threads were: their checkpoints, and lines that branch off them."""
+
+    async def paths(self, scope: Scope, thread_id: str) -> Sequence[str]:
+        """Of all graphs that left a checkpoint in the thread. Raises: NotFound."""
+        ...
+
+    async def checkpoints(
+        self, scope: Scope, thread_id: str, path: str, *, before: int | None = None, limit: int = 50
+    ) -> Sequence[CheckpointNote]:
+        """Those of the graph at ``path`` with a step below ``before``, newest first. Raises: NotFound."""
+        ...
+
+    async def at(self, scope: Scope, thread_id: str, path: str, step: int | None = None) -> Snapshot:
+        """The state at a step; the newest without one. Raises: NotFound."""
+        ...
+
+    async def branch(self, scope: Scope, branch: Branch) -> RunRecord:
+        """Write all of it, or nothing. The thread's runs that wait in the midst of something end as cancelled.
+
+        Raises:
+            NotFound: no such thread.
+            Conflict: a run of the thread is running; the new thread is there already; the thread has moved on, so
+                that the step is taken.
+        """
+        ...
+
+    async def forget(self, scope: Scope, thread_id: str, steps: Mapping[str, Sequence[int]]) -> int:
+        """Forget these checkpoints, by the paths of their graphs: all of them or none; how many were there.
+
+        Those that stay stay readable: whatever holds a value of theirs is kept. A graph of which none stays is gone.
+
+        Raises:
+            NotFound: no such thread.
+        """
+        ...
+
+    async def compact(self) -> None:
+        """Give space back: no byte of what was deleted is in the files after it (PostgreSQL: see VACUUM)."""
+        ...
+
+
 class Blobs(Protocol):
     """Bytes by their SHA-256, kept once per workspace."""
 
@@ -440,6 +520,9 @@ class Store(Protocol):
 
     @property
     def questions(self) -> Questions: ...
+
+    @property
+    def history(self) -> History: ...
 
     @property
     def workers(self) -> Workers: ...

@@ -57,7 +57,7 @@ EVENTS = Kind("events", t.events, "run", ("seq", "body"), counted="seq")
 MESSAGES = Kind("messages", t.messages, "thread", ("seq", "run_id", "conversation", "at", "tokens", "body"))
 CONTEXTS = Kind("contexts", t.contexts, "thread", ("conversation", "start", "body"))
 FINISHED = Kind("finished", t.finished, "place", ("step", "activation", "body"))
-CHECKPOINTS = Kind("checkpoints", t.checkpoints, "place", ("step", "body"), counted="step")
+CHECKPOINTS = Kind("checkpoints", t.checkpoints, "place", ("step", "run_id", "body"), counted="step")
 SLOTS = Kind("slots", t.slots, "place", ("step", "body"), counted="step")
 QUESTIONS = Kind(
     *("questions", t.questions, "run"),
@@ -89,7 +89,7 @@ def add_rows(
     if commit.finished:
         parts["finished"] += [(*place(f.path, ""), f.step, f.activation, f.body) for f in commit.finished]
     for c in commit.checkpoints:
-        parts["checkpoints"].append((*place(c.path, ""), c.step, pack_state(c)))
+        parts["checkpoints"].append((*place(c.path, ""), c.step, commit.run_id, pack_state(c, commit.at)))
         for s in c.slots:
             if s.op == "append":
                 parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
@@ -114,7 +114,7 @@ def addition(
     columns = {kind.parent: parent, "owner": owner} | {name: value(name) for name in kind.columns}
     if kind.counted:
         columns["key"] = key_of(columns.pop(kind.parent), columns.pop(kind.counted))
-    if kind is MESSAGES:
+    if kind is MESSAGES or kind is CHECKPOINTS:
         columns["run"] = select(t.runs.c.n).where(t.runs.c.id == columns.pop("run_id")).scalar_subquery()
     if kind is QUESTIONS:
         columns["workspace"] = select(t.owners.c.workspace).where(t.owners.c.n == owner).scalar_subquery()

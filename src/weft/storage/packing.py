@@ -7,13 +7,13 @@ from msgspec import Struct
 
 from weft.storage.base import CheckpointRow, EventRow
 
-_pack = msgspec.msgpack.Encoder().encode
+pack = msgspec.msgpack.Encoder().encode
 _unpack_events = msgspec.msgpack.Decoder(list[tuple[float, str, bytes]]).decode
 
 
 def pack_events(events: Sequence[EventRow]) -> bytes:
     """Their times, paths and bodies. Their numbers follow from that of the last, which is the row's."""
-    return _pack([(event.at, event.path, event.body) for event in events])
+    return pack([(event.at, event.path, event.body) for event in events])
 
 
 def unpack_events(last: int, body: bytes, after: int = 0) -> list[EventRow]:
@@ -41,16 +41,18 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     """Of the channels that were set in this step."""
     ranges: dict[str, tuple[int, int]]
     """Of all others that hold a value: the step of the base, and of the last change."""
+    at: float = 0.0
+    """When it was written."""
 
 
 unpack_state = msgspec.msgpack.Decoder(State).decode
 
 
-def pack_state(row: CheckpointRow) -> bytes:
+def pack_state(row: CheckpointRow, at: float) -> bytes:
     """All of a checkpoint but what it appends. A value that no range leads to is left out: nothing would read it."""
     here = (row.step, row.step)
     values = {
         slot.channel: slot.body for slot in row.slots if slot.op == "set" and row.ranges.get(slot.channel) == here
     }
     ranges = {channel: span for channel, span in row.ranges.items() if channel not in values}
-    return _pack(State(row.version, row.head, values, ranges))
+    return pack(State(row.version, row.head, values, ranges, at))

@@ -19,6 +19,7 @@ from weft.storage.postgres_commit import STATE, Batch
 from weft.storage.postgres_errors import is_lost, translated
 from weft.storage.postgres_url import Connection, Pool, PostgresUrl
 from weft.storage.query import Operation, Rows
+from weft.storage.tables import metadata
 
 T = TypeVar("T")
 _PATIENCE = 60.0
@@ -132,6 +133,14 @@ class Postgres:
             return result
 
         return await persist(attempt)
+
+    async def erase(self, operation: Operation[T]) -> T:
+        """What is deleted is unreachable at once; its bytes go with the next VACUUM, which the server does itself."""
+        return await self.write(operation)
+
+    async def compact(self) -> None:
+        for table in metadata.tables:
+            await self._link().execute(f"VACUUM {table}")
 
     def commit(self, commit: Commit) -> "asyncio.Future[None]":
         link = self._link()

@@ -41,7 +41,7 @@ def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
             c.fence,
             c.worker,
         ),
-        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at),
+        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at, c.origin),
     ]
 
 
@@ -73,6 +73,7 @@ ADD_RUN = Query(
         worker=p("worker"),
         created_at=p("at"),
         updated_at=p("at"),
+        origin=p("origin"),
     )
     .on_conflict_do_nothing()
     .returning(runs.c.n)

@@ -55,7 +55,7 @@ class SqlRuns:
             rows = yield q.RUN, {"id": run_id, **_whose(scope)}
             if not rows:
                 raise _no_run(run_id)
-            return _run(rows[0])
+            return run_of(rows[0])
 
         return await self._database.read(steps)
 
@@ -72,7 +72,7 @@ class SqlRuns:
         values = {"limit": page.limit, "cursor": page.cursor, "thread": thread_id, "status": status, **_whose(scope)}
 
         def steps() -> Steps[Sequence[RunRecord]]:
-            return [_run(row) for row in (yield query, values)]
+            return [run_of(row) for row in (yield query, values)]
 
         return await self._database.read(steps)
 
@@ -81,7 +81,7 @@ class SqlRuns:
 
         def steps() -> Steps[RunRecord | None]:
             rows = yield q.ACQUIRE, values
-            return _run(rows[0]) if rows else None
+            return run_of(rows[0]) if rows else None
 
         try:
             return await self._database.write(steps, lone=True)
@@ -120,7 +120,7 @@ class SqlRuns:
             last = EventRow(seq=0, at=at, path=msgspec.json.encode([target]).decode(), body=body)
             yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
             yield WITHDRAW, {"run": n}
-            return _run((yield q.RUN_BY_N, {"n": n})[0])
+            return run_of((yield q.RUN_BY_N, {"n": n})[0])
 
         return await self._database.write(steps)
 
@@ -191,7 +191,7 @@ def _create(record: RunRecord, title: str, worker: str | None, *, acquire: bool)
     if new and acquire and run.status == "queued":
         values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
         if rows := (yield q.ACQUIRE, values):
-            run = _run(rows[0])
+            run = run_of(rows[0])
     return run, new
 
 
@@ -203,7 +203,7 @@ def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunR
         if rows and rows[0][0] != digest:
             raise Conflict(f"key {record.idempotency_key!r} was used for another thread, target or input")
         if rows:
-            return _run(rows[0][1:]), False
+            return run_of(rows[0][1:]), False
     at = record.created_at or time.time()
     thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "title": title, "at": at}
     rows = yield USE_THREAD, thread
@@ -216,17 +216,17 @@ def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunR
             "input": None if record.input == b"null" else record.input,
         },
         **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-        **{"wake_at": record.wake_at, "worker": worker, "at": at},
+        **{"wake_at": record.wake_at, "worker": worker, "at": at, "origin": record.origin},
     }
     new = yield q.ADD_RUN, values
     rows = yield q.RUN_BY_ID, {"id": record.id, "n": n}
     if new:
-        return _run(rows[0]), True
+        return run_of(rows[0]), True
     if not rows:
         if record.idempotency_key is None:
             raise Conflict(f"there is a run {record.id!r} already")
         raise _Raced(record.id)
-    found = _run(rows[0])
+    found = run_of(rows[0])
     if (found.thread_id, found.target, found.user_id) != (record.thread_id, record.target, record.user_id):
         raise Conflict(f"there is another run {record.id!r} already")
     return found, False
@@ -241,7 +241,7 @@ def _digest(record: RunRecord) -> bytes:
     return sha256(msgspec.json.encode([record.thread_id, record.target, record.input])).digest()[:12]
 
 
-def _run(row: Row) -> RunRecord:
+def run_of(row: Row) -> RunRecord:
     values = dict(zip(_RUN_FIELDS, row, strict=True))
     if values["input"] is None:
         values["input"] = b"null"

@@ -6,6 +6,7 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -52,7 +53,8 @@ class SqliteUrl:
         connection.execute(f"PRAGMA page_size={_PAGE}")
         if self.path is not None:
             _use_wal(connection)
-        for pragma in (f"synchronous={self.synchronous}", "temp_store=MEMORY", "cache_size=-16384"):
+        pragmas = (f"synchronous={self.synchronous}", "temp_store=MEMORY", "cache_size=-16384", "secure_delete=ON")
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("PRAGMA journal_size_limit=67108864")
         if readonly:
@@ -83,6 +85,7 @@ class Sqlite:
             StoreError: the file cannot be opened.
         """
         self.url = url.url
+        self._address = url
         self._memory = connection is not None
         try:
             if connection is not None:
@@ -113,6 +116,26 @@ class Sqlite:
 
     def commit(self, commit: Commit) -> "asyncio.Future[None]":
         return self._writer.submit(commit)
+
+    async def erase(self, operation: Operation[T]) -> T:
+        """Deleted bytes are overwritten (``secure_delete``); the log that may still have them is emptied."""
+        result: T = await self._writer.submit(_steps(operation), brief=False)
+        await asyncio.to_thread(self._aside, "PRAGMA wal_checkpoint(TRUNCATE)")
+        return result
+
+    async def compact(self) -> None:
+        await asyncio.to_thread(self._aside, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _aside(self, *statements: str) -> None:
+        """On a connection of its own, so that the writer's is not kept waiting."""
+        if self._memory:
+            return
+        try:
+            with closing(self._address.connect()) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
         """SQLite has no bell."""

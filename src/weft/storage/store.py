@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from weft.storage.base import Commit
 from weft.storage.database import Database
+from weft.storage.history import SqlHistory
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.threads import SqlBlobs, SqlThreads
@@ -17,6 +18,7 @@ class SqlStore:
         self._database = database
         self.runs = SqlRuns(database)
         self.threads = SqlThreads(database)
+        self.history = SqlHistory(database)
         self.questions = SqlQuestions(database)
         self.workers = SqlWorkers(database)
         self.blobs = SqlBlobs(database)

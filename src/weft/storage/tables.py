@@ -80,6 +80,7 @@ threads = Table(
     _column("head_seq"),
     _column("created_at", SECONDS),
     _column("updated_at", SECONDS),
+    Column("forks", NUMBER, nullable=False, server_default=text("0")),
     UniqueConstraint("id"),
     Index(None, "owner", "updated_at"),
     Index(None, "workspace", "updated_at"),
@@ -110,6 +111,7 @@ runs = Table(
     Column("wake_at", SECONDS),
     _column("created_at", SECONDS),
     _column("updated_at", SECONDS),
+    Column("origin", LargeBinary),
     UniqueConstraint("id"),
     Index("runs_thread_ix", "thread", "n"),
     Index("runs_workspace_ix", "workspace", "n"),
@@ -188,7 +190,7 @@ places = Table(
 )
 """Where in a thread state is kept: the number of a graph (its path) and, for appends, of a channel of it."""
 
-checkpoints = _counted("checkpoints", _column("body", LargeBinary))
+checkpoints = _counted("checkpoints", Column("run", NUMBER), _column("body", LargeBinary))
 """Counted in its place by the step. The body holds the values that were set in this step."""
 
 slots = _counted("slots", _column("body", LargeBinary))

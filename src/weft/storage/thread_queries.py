@@ -14,8 +14,8 @@ from weft.storage.tables import (
     checkpoints,
     contexts,
     events,
-    finished,
     messages,
+    metadata,
     owners,
     places,
     questions,
@@ -142,17 +142,28 @@ def _counted_below(table: Table, parents: Table) -> Select[Any]:
     )
 
 
+_COUNTED = {events: runs, checkpoints: places, slots: places}
+"""Tables whose rows are found by the numbers of these."""
+
+
 def _deletions() -> Sequence[Query]:
+    """Of every table, whatever belongs to a thread: by the thread itself, by its runs or by its places."""
     of_runs = select(runs.c.n).where(runs.c.thread == p("n"))
     of_places = select(places.c.n).where(places.c.thread == p("n"))
-    parts = [delete(events).where(events.c.key.in_(_counted_below(events, runs)))]
-    parts += [delete(table).where(table.c.key.in_(_counted_below(table, places))) for table in (checkpoints, slots)]
-    parts += [
-        delete(questions).where(questions.c.run.in_(of_runs)),
-        delete(finished).where(finished.c.place.in_(of_places)),
-    ]
-    parts += [delete(table).where(table.c.thread == p("n")) for table in (messages, contexts, places, runs)]
-    return [*map(Query, parts), Query(delete(threads).where(threads.c.n == p("n")))]
+    parts: list[Query] = []
+    for table in metadata.sorted_tables:
+        if table in (places, runs, threads):
+            continue
+        if table in _COUNTED:
+            parts.append(Query(delete(table).where(table.c.key.in_(_counted_below(table, _COUNTED[table])))))
+        elif "thread" in table.c:
+            parts.append(Query(delete(table).where(table.c.thread == p("n"))))
+        elif "run" in table.c:
+            parts.append(Query(delete(table).where(table.c.run.in_(of_runs))))
+        elif "place" in table.c:
+            parts.append(Query(delete(table).where(table.c.place.in_(of_places))))
+    parts += [Query(delete(table).where(table.c.thread == p("n"))) for table in (places, runs)]
+    return [*parts, Query(delete(threads).where(threads.c.n == p("n")))]
 
 
 DELETE_THREAD = _deletions()
@@ -181,7 +192,7 @@ def message_page(*, conversation: bool | None, newest: bool) -> Query:
 
 
 THREAD_HEAD = Query(
-    select(threads.c.n, threads.c.head_seq, threads.c.created_at, contexts.c.start, contexts.c.body)
+    select(threads.c.n, threads.c.head_seq, threads.c.created_at, threads.c.forks, contexts.c.start, contexts.c.body)
     .select_from(
         threads.outerjoin(
             contexts, and_(contexts.c.thread == threads.c.n, contexts.c.conversation == p("conversation", "t"))

@@ -26,9 +26,9 @@ class SqlThreads:
 
     async def get(self, scope: Scope, thread_id: str) -> ThreadRecord:
         def steps() -> Steps[ThreadRecord]:
-            rows = yield q.THREAD, _key(scope, thread_id)
+            rows = yield q.THREAD, thread_key(scope, thread_id)
             if not rows:
-                raise _no_thread(thread_id)
+                raise no_thread(thread_id)
             return _thread(rows[0])
 
         return await self._database.read(steps)
@@ -46,23 +46,23 @@ class SqlThreads:
 
     async def rename(self, scope: Scope, thread_id: str, title: str) -> None:
         def steps() -> Steps[None]:
-            if not (yield q.RENAME, {"title": title, **_key(scope, thread_id)}):
-                raise _no_thread(thread_id)
+            if not (yield q.RENAME, {"title": title, **thread_key(scope, thread_id)}):
+                raise no_thread(thread_id)
 
         await self._database.write(steps, lone=True)
 
     async def delete(self, scope: Scope, thread_id: str) -> None:
         def steps() -> Steps[None]:
-            rows = yield q.LOCK_THREAD, _key(scope, thread_id)
+            rows = yield q.LOCK_THREAD, thread_key(scope, thread_id)
             if not rows:
-                raise _no_thread(thread_id)
+                raise no_thread(thread_id)
             n = rows[0][0]
             if busy := (yield q.IS_BUSY, {"n": n}):
                 raise Conflict(f"run {busy[0][0]!r} of thread {thread_id!r} is running: cancel it first")
             for query in q.DELETE_THREAD:
                 yield query, {"n": n}
 
-        await self._database.write(steps)
+        await self._database.erase(steps)
 
     async def messages(
         self,
@@ -76,13 +76,13 @@ class SqlThreads:
         newest: bool = False,
     ) -> Sequence[MessageRow]:
         query = q.message_page(conversation=None if conversation is None else bool(conversation), newest=newest)
-        key = _key(scope, thread_id)
+        key = thread_key(scope, thread_id)
         values = {"after": after, "before": _LAST if before is None else before, "limit": limit, **key}
 
         def steps() -> Steps[Sequence[MessageRow]]:
             rows = yield query, {"conversation": conversation, **values}
             if not rows and not (yield q.THREAD_EXISTS, key):
-                raise _no_thread(thread_id)
+                raise no_thread(thread_id)
             found = [_message(row) for row in rows]
             return found[::-1] if newest else found
 
@@ -129,7 +129,7 @@ def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[O
     rows = yield q.THREAD_HEAD, {"id": thread_id, "conversation": conversation}
     if not rows:
         return Opened()
-    n, head_seq, created_at, start, body = rows[0]
+    n, head_seq, created_at, forks, start, body = rows[0]
     context = None if body is None else ContextRow(conversation=conversation or "", start=start, body=body)
     said: Sequence[Row] = ()
     if conversation is not None and head_seq:
@@ -139,6 +139,7 @@ def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[O
     return Opened(
         head_seq=head_seq,
         created_at=created_at,
+        forks=forks,
         context=context,
         messages=tuple([_message(row) for row in said]),
         snapshot=snapshot,
@@ -154,11 +155,11 @@ def _message(row: Row) -> MessageRow:
     return MessageRow(seq=seq, conversation=conversation, run_id=run_id, at=at, body=body, tokens=tokens)
 
 
-def _key(scope: Scope, thread_id: str) -> dict[str, str | None]:
+def thread_key(scope: Scope, thread_id: str) -> dict[str, str | None]:
     return {"id": thread_id, "workspace": scope.workspace, "user": scope.user}
 
 
-def _no_thread(thread_id: str) -> NotFound:
+def no_thread(thread_id: str) -> NotFound:
     return NotFound(f"no thread {thread_id!r}")
 
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from weft.engine.channels import UNSET, Barrier, Channel, LastValue
 from weft.engine.context import Context
-from weft.engine.graph import NOTHING, Graph, Node, NodeFn, Schedule, Send, State, Update
+from weft.engine.evolution import Migration, OnChange, evolution
+from weft.engine.graph import NOTHING, FollowFn, Graph, Node, NodeFn, Schedule, Send, State, Update
 from weft.engine.policy import DEFAULT, Policy, Retry
 from weft.errors import GraphError
 from weft.runtime.result import Out
@@ -113,8 +114,19 @@ class StateGraph:
         self._writers |= {field: frozenset(nodes) for field, nodes in writers.items()}
         return self
 
-    def compile(self, *, schedule: Schedule = "superstep", name: str | None = None) -> "Workflow[Any]":
+    def compile(
+        self,
+        *,
+        schedule: Schedule = "superstep",
+        name: str | None = None,
+        version: str = "",
+        migrate: Mapping[tuple[str, str], Migration] | None = None,
+        on_change: OnChange | None = None,
+    ) -> "Workflow[Any]":
         """The graph, ready to run.
+
+        ``version``, ``migrate`` and ``on_change`` say what becomes of threads that an older version left in the
+        midst of it (``docs/timetravel.md``).
 
         Raises:
             GraphError: an edge leads nowhere, or nothing runs at the start.
@@ -141,24 +153,24 @@ class StateGraph:
             leave=lambda values: {key: values[key] for key in visible if key in values},
             schedule=schedule,
             writers=self._writers,
+            evolution=evolution(version, migrate, on_change),
         )
         return Workflow(graph)
 
     def _node(self, name: str, run: NodeFn, policy: Policy, listens: tuple[str, ...]) -> Node:
         joins = [f"join:{index}:{end}" for index, (names, end) in enumerate(self._joins) if name in names]
         routes = self._routes.get(name, [])
-        if joins or routes:
-            run = self._followed(name, run, tuple(joins), routes)
+        follow = self._follow(name, tuple(joins), routes) if joins or routes else None
+        run = run if follow is None else _followed(run, follow)
         then = tuple(end for end in self._edges.get(name, []) if end != END)
-        return Node(name=name, run=run, then=then, listens=listens, policy=policy or DEFAULT)
+        return Node(name=name, run=run, then=then, listens=listens, policy=policy or DEFAULT, follow=follow)
 
-    def _followed(
-        self, name: str, run: NodeFn, joins: tuple[str, ...], routes: Sequence[tuple[Route, Mapping[str, str] | None]]
-    ) -> NodeFn:
-        """``run``, then what its joins and conditional edges need to know."""
+    def _follow(
+        self, name: str, joins: tuple[str, ...], routes: Sequence[tuple[Route, Mapping[str, str] | None]]
+    ) -> FollowFn:
+        """What its joins and conditional edges add to an update."""
 
-        async def follow(state: State, payload: Any, ctx: Context[Any]) -> Update:
-            update = await run(state, payload, ctx)
+        async def follow(state: State, update: Update) -> Update:
             writes = {**update.writes, **dict.fromkeys(joins, name)} if joins else update.writes
             goto, sends = list(update.goto), list(update.sends)
             after = self._seen(_after(self._channels, state, update.writes))
@@ -222,6 +234,18 @@ class Workflow(Runnable[Any, Out], Generic[Out]):
 
     def graph(self) -> Graph:
         return self._graph
+
+    @property
+    def version(self) -> str:
+        """As its author calls it."""
+        return self._graph.evolution.version
+
+
+def _followed(run: NodeFn, follow: FollowFn) -> NodeFn:
+    async def followed(state: State, payload: Any, ctx: Context[Any]) -> Update:
+        return await follow(state, await run(state, payload, ctx))
+
+    return followed
 
 
 async def _update(given: Any, known: Mapping[str, Channel], name: str) -> Update:

@@ -256,6 +256,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/threads/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description The checkpoints of a thread, newest first: when each was made, by what, and what comes next.
+         */
+        get: operations["listHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/threads/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description The state of a thread after a step, and the messages that were in view then; the newest without a step.
+         */
+        get: operations["getState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/threads/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fork
+         * @description Take a thread back to a step, or begin a new one there; perhaps with something written to it.
+         *
+         *     With ``go_on`` a run is queued that does what is next.
+         */
+        post: operations["forkThread"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay
+         * @description Queue a run that gets the answers which this one got from models and tools: nothing is called.
+         *
+         *     From step ``live_from`` on everything is called again. Where that may repeat what must happen once, it is refused
+         *     without ``confirm``.
+         */
+        post: operations["replayRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/diff/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff
+         * @description Two runs side by side: the first step at which they differ, and in what.
+         */
+        get: operations["diffRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/blobs/{sha256}": {
         parameters: {
             query?: never;
@@ -377,6 +482,26 @@ export interface components {
             kind?: "reasoning" | "text";
         };
         /**
+         * Difference
+         * @description A channel that differs. ``None`` also stands for a channel without a value.
+         */
+        Difference: {
+            channel: string;
+            a: unknown;
+            b: unknown;
+        };
+        /**
+         * Divergence
+         * @description The first step at which two runs differ.
+         */
+        Divergence: {
+            index: number;
+            step_a: number | null;
+            step_b: number | null;
+            nodes: string[];
+            differences: components["schemas"]["Difference"][];
+        };
+        /**
          * Envelope
          * @description An event, and when and where it happened.
          *
@@ -389,11 +514,55 @@ export interface components {
             seq: number;
             at: number;
             path: string[];
-            event: components["schemas"]["RunStarted"] | components["schemas"]["RunResumed"] | components["schemas"]["RunPaused"] | components["schemas"]["RunFinished"] | components["schemas"]["RunFailed"] | components["schemas"]["RunCancelled"] | components["schemas"]["NodeStarted"] | components["schemas"]["NodeFinished"] | components["schemas"]["NodeFailed"] | components["schemas"]["ModelStarted"] | components["schemas"]["ModelFinished"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["Delta"] | components["schemas"]["MessageAdded"] | components["schemas"]["ContextCompacted"] | components["schemas"]["StepCommitted"] | components["schemas"]["LimitReached"] | components["schemas"]["Custom"];
+            event: components["schemas"]["RunStarted"] | components["schemas"]["RunResumed"] | components["schemas"]["RunPaused"] | components["schemas"]["RunFinished"] | components["schemas"]["RunFailed"] | components["schemas"]["RunCancelled"] | components["schemas"]["NodeStarted"] | components["schemas"]["NodeFinished"] | components["schemas"]["NodeFailed"] | components["schemas"]["ModelStarted"] | components["schemas"]["ModelFinished"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["Delta"] | components["schemas"]["MessageAdded"] | components["schemas"]["ContextCompacted"] | components["schemas"]["StepCommitted"] | components["schemas"]["ThreadForked"] | components["schemas"]["LimitReached"] | components["schemas"]["Custom"];
         };
         /** Events */
         Events: {
             items: components["schemas"]["Envelope"][];
+        };
+        /**
+         * ForkThread
+         * @description Where to go on from, and what is written there first.
+         */
+        ForkThread: {
+            /** At */
+            at?: number | null;
+            /** Into */
+            into?: string | null;
+            /** Path */
+            path?: string | null;
+            /**
+             * Write
+             * @default {}
+             */
+            write?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Node
+             * @default
+             */
+            node?: string;
+            /** Goto */
+            goto?: string[] | null;
+            /**
+             * Go On
+             * @default false
+             */
+            go_on?: boolean;
+        };
+        /**
+         * ForkView
+         * @description Where a thread goes on from now.
+         */
+        ForkView: {
+            thread_id: string;
+            path: string;
+            step: number;
+            parent: number;
+            next: string[];
+            run_id: string;
+            run: components["schemas"]["RunView"] | null;
         };
         /**
          * HealthView
@@ -522,6 +691,31 @@ export interface components {
             reason: string;
             demo: boolean;
         };
+        /**
+         * Moment
+         * @description A checkpoint: where a thread stood at the edge between two steps.
+         */
+        Moment: {
+            thread_id: string;
+            path: string;
+            step: number;
+            parent: number | null;
+            /** @enum {unknown} */
+            source: "fork" | "input" | "migration" | "step";
+            run_id: string | null;
+            at: number;
+            made_by: string[];
+            next: string[];
+            changed: string[];
+            version: string;
+            graph: string;
+            head_seq: number;
+        };
+        /** Moments */
+        Moments: {
+            items: components["schemas"]["Moment"][];
+            next: number | null;
+        };
         /** NodeFailed */
         NodeFailed: {
             /** @enum {unknown} */
@@ -609,6 +803,21 @@ export interface components {
             /** Title */
             title: string;
         };
+        /**
+         * ReplayRun
+         * @description How far to replay a run, and from where on to call models and tools again.
+         */
+        ReplayRun: {
+            /** Until */
+            until?: number | null;
+            /** Live From */
+            live_from?: number | null;
+            /**
+             * Confirm
+             * @default false
+             */
+            confirm?: boolean;
+        };
         /** RunCancelled */
         RunCancelled: {
             /** @enum {unknown} */
@@ -645,7 +854,7 @@ export interface components {
              * @default question
              * @enum {unknown}
              */
-            reason?: "asked" | "breakpoint" | "budget" | "limit" | "question";
+            reason?: "asked" | "breakpoint" | "budget" | "limit" | "question" | "version";
         };
         /**
          * RunResumed
@@ -693,6 +902,22 @@ export interface components {
             next: string | null;
         };
         /**
+         * RunsDiff
+         * @description Two runs of a graph, compared step by step by what they wrote and said; not by time, tokens and ids.
+         */
+        RunsDiff: {
+            a: string;
+            b: string;
+            /** @enum {unknown} */
+            status_a: "cancelled" | "dead" | "failed" | "finished" | "paused" | "queued" | "running" | "sleeping";
+            /** @enum {unknown} */
+            status_b: "cancelled" | "dead" | "failed" | "finished" | "paused" | "queued" | "running" | "sleeping";
+            steps_a: number;
+            steps_b: number;
+            same: boolean;
+            divergence: components["schemas"]["Divergence"] | null;
+        };
+        /**
          * StartRun
          * @description Run a target on an input, in a new thread or in a known one.
          */
@@ -705,6 +930,29 @@ export interface components {
             };
             /** Thread Id */
             thread_id?: string | null;
+        };
+        /**
+         * StateAt
+         * @description The state of a graph after a step.
+         */
+        StateAt: {
+            thread_id: string;
+            path: string;
+            step: number;
+            next: string[];
+            values: {
+                [key: string]: unknown;
+            };
+            messages: components["schemas"]["StateMessage"][];
+            summary: string | null;
+        };
+        /**
+         * StateMessage
+         * @description A message that was in view.
+         */
+        StateMessage: {
+            seq: number;
+            message: components["schemas"]["Message"];
         };
         /** StepCommitted */
         StepCommitted: {
@@ -740,6 +988,22 @@ export interface components {
             type: "text";
             /** Text */
             text: string;
+        };
+        /**
+         * ThreadForked
+         * @description The thread goes on from an earlier step, or another thread began there; perhaps with something written to it.
+         */
+        ThreadForked: {
+            /** @enum {unknown} */
+            type: "thread.forked";
+            step: number;
+            parent: number;
+            /** @default  */
+            source?: string;
+            /** @default  */
+            node?: string;
+            /** @default [] */
+            changed?: string[];
         };
         /**
          * ThreadView
@@ -2051,6 +2315,443 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHistory: {
+        parameters: {
+            query?: {
+                /** @description A graph that the target called. */
+                path?: string | null;
+                /** @description Only what has a smaller number. */
+                before?: number | null;
+                /** @description Most rows to give. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Moments"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getState: {
+        parameters: {
+            query?: {
+                /** @description The number of a checkpoint. */
+                at?: number | null;
+                /** @description A graph that the target called. */
+                path?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateAt"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forkThread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkThread"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForkView"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Someone else was first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRun"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Someone else was first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diffRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                other: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunsDiff"];
+                };
             };
             /** @description The request is malformed. */
             400: {

@@ -35,6 +35,7 @@ def upgrade() -> None:
         "checkpoints",
         sa.Column("key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("run", NUMBER, nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="checkpoints_pk"),
     )
@@ -140,6 +141,7 @@ def upgrade() -> None:
         sa.Column("wake_at", SECONDS, nullable=True),
         sa.Column("created_at", SECONDS, nullable=False),
         sa.Column("updated_at", SECONDS, nullable=False),
+        sa.Column("origin", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("n", name="runs_pk"),
         sa.UniqueConstraint("id", name="runs_id_uq"),
     )
@@ -168,6 +170,7 @@ def upgrade() -> None:
         sa.Column("head_seq", NUMBER, nullable=False),
         sa.Column("created_at", SECONDS, nullable=False),
         sa.Column("updated_at", SECONDS, nullable=False),
+        sa.Column("forks", NUMBER, server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("n", name="threads_pk"),
         sa.UniqueConstraint("id", name="threads_id_uq"),
     )

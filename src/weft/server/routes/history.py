@@ -1,0 +1,103 @@
+"""The past of threads and runs: read it, go on from it, run it again, compare it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from msgspec import Raw
+
+from weft.runtime import codec
+from weft.runtime.diffing import RunsDiff
+from weft.runtime.forks import Edit
+from weft.runtime.history import StateView
+from weft.server.deps import AppDep, ScopeDep
+from weft.server.description import answers
+from weft.server.schemas import Before, ForkThread, Id, Limit, ReplayRun, Step
+from weft.server.views import ForkView, Moments, RunView, StateAt, StateMessage, reply, run_view
+
+router = APIRouter(tags=["history"])
+
+Path = Annotated[
+    str | None,
+    Query(
+        min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]+$", description="A graph that the target called."
+    ),
+]
+
+
+@router.get("/threads/{id}/history", operation_id="listHistory", responses=answers(Moments, 404))
+async def history(
+    id: Id, app: AppDep, scope: ScopeDep, path: Path = None, before: Before = None, limit: Limit = 50
+) -> Response:
+    """The checkpoints of a thread, newest first: when each was made, by what, and what comes next."""
+    moments = await (await app.travel()).history(scope, id, path, before=before, limit=limit + 1)
+    shown = moments[:limit]
+    return reply(Moments(shown, shown[-1].step if len(moments) > limit else None))
+
+
+@router.get("/threads/{id}/state", operation_id="getState", responses=answers(StateAt, 404))
+async def state(id: Id, app: AppDep, scope: ScopeDep, at: Step = None, path: Path = None) -> Response:
+    """The state of a thread after a step, and the messages that were in view then; the newest without a step."""
+    return reply(_state(await (await app.travel()).state(scope, id, path, at=at)))
+
+
+@router.post(
+    "/threads/{id}/fork",
+    operation_id="forkThread",
+    status_code=201,
+    responses=answers(ForkView, 404, 409, 413, status=201),
+)
+async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep) -> Response:
+    """Take a thread back to a step, or begin a new one there; perhaps with something written to it.
+
+    With ``go_on`` a run is queued that does what is next.
+    """
+    travel = await app.travel()
+    edit = Edit(write=body.write, node=body.node, goto=body.goto)
+    made = await travel.fork(scope, id, body.path, at=body.at, into=body.into, edit=edit)
+    run = run_view(await travel.submit(scope, made.thread_id), []) if body.go_on else None
+    view = ForkView(
+        thread_id=made.thread_id,
+        path=made.path,
+        step=made.step,
+        parent=made.parent,
+        next=made.next,
+        run_id=made.run_id,
+        run=run,
+    )
+    return reply(view, 201)
+
+
+@router.post(
+    "/runs/{id}/replay",
+    operation_id="replayRun",
+    status_code=202,
+    responses=answers(RunView, 404, 409, 413, status=202),
+)
+async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep) -> Response:
+    """Queue a run that gets the answers which this one got from models and tools: nothing is called.
+
+    From step ``live_from`` on everything is called again. Where that may repeat what must happen once, it is refused
+    without ``confirm``.
+    """
+    once = None if body.confirm else app.once()
+    travel = await app.travel()
+    record = await travel.submit_replay(scope, id, until=body.until, live_from=body.live_from, once=once)
+    return reply(run_view(record, []), 202, {"Location": f"runs/{record.id}"})
+
+
+@router.get("/runs/{id}/diff/{other}", operation_id="diffRuns", responses=answers(RunsDiff, 404))
+async def diff(id: Id, other: Id, app: AppDep, scope: ScopeDep) -> Response:
+    """Two runs side by side: the first step at which they differ, and in what."""
+    return reply(await (await app.travel()).diff(scope, id, other))
+
+
+def _state(state: StateView) -> StateAt:
+    return StateAt(
+        thread_id=state.thread_id,
+        path=state.path,
+        step=state.step,
+        next=state.next,
+        values={name: Raw(codec.encode(value)) for name, value in state.values.items()},
+        messages=[StateMessage(seq, message) for seq, message in state.messages],
+        summary=state.summary,
+    )
