@@ -179,10 +179,11 @@ def _answered(graph: Compiled, snapshot: StateSnapshot, ctx: Context[Any]) -> An
 def _output(graph: Compiled, snapshot: StateSnapshot) -> Any:
     """Of the values those that it declares as output."""
     names: Any = graph.output_channels
-    values: Any = snapshot.values
-    if isinstance(names, str) or not isinstance(values, dict):
-        return cast("Any", values)
-    return {name: values[name] for name in names if name in values}
+    values = cast("dict[str, Any] | Any", snapshot.values)
+    if isinstance(names, str) or not isinstance(values, Mapping):
+        return values
+    known = cast("Mapping[str, Any]", values)
+    return {name: known[name] for name in names if name in known}
 
 
 def plain(value: Any) -> Any:
