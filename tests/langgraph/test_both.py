@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
 from tests.langgraph.both import outcome
@@ -389,7 +390,7 @@ def custom_parts_config_and_context(lg: Any) -> list[Any]:
         runtime.stream_writer("and bye")
         return {"log": [config["configurable"]["colour"], runtime.context.name, lg.get_runtime(Who).context.name]}
 
-    node.__annotations__["runtime"] = lg.Runtime
+    node.__annotations__.update(runtime=lg.Runtime, config=RunnableConfig)
     graph = lg.StateGraph(S, context_schema=Who).add_node("node", node).add_edge(lg.START, "node").compile()
     config = {"configurable": {"colour": "red"}}
     return [

@@ -14,7 +14,7 @@ from weft.engine.graph import Send as EngineSend
 from weft.engine.policy import Policy, Retry
 from weft.langgraph.blocking import in_thread
 from weft.langgraph.current import Task
-from weft.langgraph.state import Many, Schema, changes, channels_of, hints, join
+from weft.langgraph.state import Many, Reduced, Schema, changes, channels_of, hints, join
 from weft.langgraph.words import END, START, CachePolicy, Command, RetryPolicy, Send
 
 S = TypeVar("S")
@@ -205,6 +205,17 @@ class Built:
             enter=lambda given: cast("Update", given),
             leave=lambda values: self.output.values(values),
         )
+
+    def whole(self, state: State) -> Any:
+        """All there is, as a plain dict."""
+        if self.keys == ("__root__",):
+            return state.get("__root__")
+        made = {key: channel.start for key, channel in self.channels.items() if isinstance(channel, Reduced)}
+        return {
+            key: state[key] if key in state else made[key]()  # pyright: ignore[reportOptionalCall]  # as checked below
+            for key in self.keys
+            if key in state or made.get(key) is not None
+        }
 
     def _spec(self, name: str, given: Mapping[str, Any]) -> Spec:
         call = given["call"]

@@ -12,7 +12,7 @@ from weft.langgraph.blocking import loop, wait
 from weft.langgraph.builder import Built, Declared, ToParent
 from weft.langgraph.current import Task, running
 from weft.langgraph.points import Point, WeftCheckpointer
-from weft.langgraph.running import Invocation, Parts, Shared, names, ordered
+from weft.langgraph.running import Invocation, Parts, Shared, ordered
 from weft.langgraph.words import (
     END,
     START,
@@ -302,6 +302,9 @@ class CompiledStateGraph:
                 await made._put(started, "update", (START,))  # pyright: ignore[reportPrivateUsage]
                 return
             given = await self.built.update(node, update.values, before.values, None)
+            for one in before.frontier:
+                if one.node == node and made.saver is not None and made.trail is not None:
+                    await made.saver.finish(made.trail, point.id, one.id, given)
             done.append((Activation(f"{before.step}:{node}!{index}", node), given))
         frontier = tuple([activation for activation, _ in done])
         checkpoint = Checkpoint(step=before.step, values=before.values, frontier=frontier)
@@ -352,7 +355,8 @@ class CompiledStateGraph:
         )  # type: ignore[arg-type]
         made.point = point
         tasks: list[PregelTask] = []
-        for one in ordered(point.checkpoint.frontier):
+        next = ordered(self.built, point.checkpoint.frontier)
+        for one in next:
             update = point.done.get(one.id)
             result = None if update is None else {k: v for k, v in update.writes.items() if k in self.built.keys}
             if one.node == START:
@@ -365,8 +369,8 @@ class CompiledStateGraph:
                 PregelTask(made._task_id(one), one.node, path, point.errors.get(one.id), asked, None, result)  # pyright: ignore[reportPrivateUsage]
             )
         return StateSnapshot(
-            values=self.built.state.values(point.checkpoint.values),
-            next=names(point, all=not latest),
+            values=self.built.whole(point.checkpoint.values),
+            next=tuple([one.node for one in next if not latest or one.id not in point.done]),
             config=made.at(point.id),
             metadata=point.metadata,
             created_at=point.at,

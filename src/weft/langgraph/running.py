@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from weft.engine.context import Context, Interrupted
 from weft.engine.graph import Update
 from weft.engine.scheduler import Paused, drive
-from weft.engine.step import Activation, Checkpoint, begin
+from weft.engine.step import Activation, Checkpoint, apply, begin
 from weft.errors import GraphError
 from weft.langgraph.builder import Built, Spec, ToParent, called
 from weft.langgraph.current import Task, running
@@ -223,8 +223,8 @@ class Invocation:
                 self._values()
             return None
         except Paused:
-            asked = [one for task, some in self.point.asked.items() if task not in self.point.done for one in some]
-            return asked
+            self._tell_halfway(checkpoint)
+            return [one for task, some in self.point.asked.items() if task not in self.point.done for one in some]
         except GraphError as error:
             raise InvalidUpdateError(str(error)) from error
         except BaseExceptionGroup as group:
@@ -282,8 +282,10 @@ class Invocation:
             found = [Interrupt(asked.value, id)]  # pyright: ignore[reportAttributeAccessIssue]  # a NodeInterrupt
         self.point.asked[activation.id] = found
         self._writing.append(asyncio.create_task(self._write(activation.id, ASKED, found)))
-        for one in found:
-            self.emit("updates", {"__interrupt__": (one,)})
+        self.emit("updates", {"__interrupt__": tuple(found)})
+        values = self.built.whole(self.point.checkpoint.values)
+        told = values if isinstance(values, dict) else {}
+        self.emit("values", {**told, "__interrupt__": tuple(found)})
 
     def _task(self, spec: Spec, activation: Activation) -> Task:
         id = self._task_id(activation)
@@ -389,7 +391,14 @@ class Invocation:
         self.shared.emit(self._place, mode, data)
 
     def _values(self) -> None:
-        self.emit("values", self.built.state.values(self.point.checkpoint.values))
+        self.emit("values", self.built.whole(self.point.checkpoint.values))
+
+    def _tell_halfway(self, checkpoint: Checkpoint) -> None:
+        """The state as those nodes will make it that did not have to ask."""
+        done = [(one, self.point.done[one.id]) for one in checkpoint.frontier if one.id in self.point.done]
+        if any(update.writes for _, update in done):
+            of_these = Checkpoint(values=checkpoint.values, frontier=tuple([one for one, _ in done]))
+            self.emit("values", self.built.whole(apply(self.built.graph, of_these, done).values))
 
     def _debug(self, kind: str, payload: Any, mode: str) -> None:
         self.emit(mode, payload)
@@ -409,9 +418,9 @@ class Invocation:
     def _tell_checkpoint(self) -> None:
         point = self.point
         payload = {
-            "values": self.built.state.values(point.checkpoint.values),
+            "values": self.built.whole(point.checkpoint.values),
             "metadata": point.metadata,
-            "next": list(names(point)),
+            "next": [one.node for one in ordered(self.built, point.checkpoint.frontier)],
             "config": self.at(point.id),
             "parent_config": None if point.parent is None else self.at(point.parent),
         }
@@ -433,14 +442,11 @@ class Invocation:
         return self.built.output.values(self.point.checkpoint.values)
 
 
-def names(point: Point, *, all: bool = True) -> tuple[str, ...]:
-    """The nodes that come next: sent ones first."""
-    frontier = [one for one in point.checkpoint.frontier if all or one.id not in point.done]
-    return tuple([one.node for one in ordered(frontier)])
-
-
-def ordered(frontier: Sequence[Activation]) -> Sequence[Activation]:
-    return [*[one for one in frontier if one.sent], *[one for one in frontier if not one.sent]]
+def ordered(built: Built, frontier: Sequence[Activation]) -> Sequence[Activation]:
+    """As LangGraph lists what comes next: sent ones, then the others as they were declared."""
+    declared = {name: index for index, name in enumerate(built.specs)}
+    pulled = [one for one in frontier if not one.sent]
+    return [*[one for one in frontier if one.sent], *sorted(pulled, key=lambda one: declared.get(one.node, -1))]
 
 
 def _told(update: Update, keys: Sequence[str]) -> Any:
