@@ -576,3 +576,110 @@ def updates_in_bulk(lg: Any) -> list[Any]:
     update = lg.StateUpdate
     graph.bulk_update_state(ONE, [[update({"log": ["1"]}, "a")], [update({"log": ["2"]}, "b")]])
     return [graph.get_state(ONE), *graph.get_state_history(ONE)]
+
+
+@same
+def interrupts_in_sends(lg: Any) -> list[Any]:
+    class Work(TypedDict):
+        done: Annotated[list[str], operator.add]
+
+    graph = lg.StateGraph(Work)
+    graph.add_node("work", lambda item: {"done": [f"{item['it']}:{lg.interrupt(item['it'])}"]})
+    graph.add_conditional_edges(lg.START, lambda state: [lg.Send("work", {"it": one}) for one in ("b", "a")])
+    compiled = graph.compile(checkpointer=lg.InMemorySaver())
+    first = compiled.invoke({"done": []}, ONE)
+    answers = {one.id: one.value.upper() for one in compiled.get_state(ONE).interrupts}
+    state = compiled.get_state(ONE)
+    return [
+        sorted(one.value for one in first["__interrupt__"]),
+        state,
+        compiled.invoke(lg.Command(resume=answers), ONE),
+    ]
+
+
+@same
+def a_sub_graph_as_a_node_asks(lg: Any) -> list[Any]:
+    def ask(state: S) -> Any:
+        return {"log": [f"in {lg.interrupt('who?')}"]}
+
+    inner = lg.StateGraph(S).add_node("x", says("x")).add_node("ask", ask)
+    inner.add_edge(lg.START, "x").add_edge("x", "ask")
+    graph = lg.StateGraph(S).add_node("inner", inner.compile()).add_node("z", says("z"))
+    graph.add_edge(lg.START, "inner").add_edge("inner", "z")
+    compiled = graph.compile(checkpointer=lg.InMemorySaver())
+    return [
+        compiled.invoke({"n": 1}, ONE),
+        compiled.get_state(ONE).next,
+        [one.value for one in compiled.get_state(ONE).interrupts],
+        compiled.invoke(lg.Command(resume="bob"), ONE),
+        [(one.next, one.metadata["step"]) for one in compiled.get_state_history(ONE)],
+    ]
+
+
+@same
+def tasks_in_detail(lg: Any) -> list[Any]:
+    graph = chain(lg, "a", "b", checkpointer=lg.InMemorySaver())
+    parts = list(graph.stream({"n": 1}, ONE, stream_mode="debug"))
+    return [
+        [(part["step"], part["type"]) for part in parts],
+        list(chain(lg, "a").stream({"n": 1}, stream_mode="tasks")),
+    ]
+
+
+@same
+def a_failure_is_on_record(lg: Any) -> list[Any]:
+    def bad(state: S) -> Any:
+        raise ValueError("bad")
+
+    graph = lg.StateGraph(S).add_node("bad", bad).add_edge(lg.START, "bad")
+    compiled = graph.compile(checkpointer=lg.InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1", "team": "red"}, "metadata": {"origin": "test"}}
+    error = tried(lambda: compiled.invoke({"n": 1}, config))
+    state = compiled.get_state(ONE)
+    return [error, state.next, bool(state.tasks[0].error), state.metadata["team"], state.metadata["origin"]]
+
+
+@same
+def history_is_filtered(lg: Any) -> list[Any]:
+    graph = chain(lg, "a", "b", checkpointer=lg.InMemorySaver())
+    graph.invoke({"n": 1}, ONE)
+    history = list(graph.get_state_history(ONE))
+    return [
+        *graph.get_state_history(ONE, filter={"source": "input"}),
+        *graph.get_state_history(ONE, before=history[1].config),
+        graph.get_state(history[2].config),
+    ]
+
+
+@same
+def breakpoints_of_a_call(lg: Any) -> list[Any]:
+    graph = chain(lg, "a", "b", checkpointer=lg.InMemorySaver())
+    return [
+        graph.invoke({"n": 1}, ONE, interrupt_before=["b"]),
+        graph.invoke(None, ONE, interrupt_after=["b"]),
+        graph.get_state(ONE).next,
+        graph.invoke(None, ONE),
+    ]
+
+
+@same
+def a_fork_is_edited_and_asks(lg: Any) -> list[Any]:
+    graph = asking(lg)
+    graph.invoke({"n": 1}, ONE)
+    at = next(one for one in graph.get_state_history(ONE) if one.next == ("ask",))
+    edited = graph.update_state(at.config, {"n": 42})
+    return [
+        graph.get_state(edited).next,
+        graph.invoke(None, edited),
+        graph.invoke(lg.Command(resume="p"), ONE),
+        graph.invoke(lg.Command(resume="q"), ONE),
+        graph.get_state(at.config).values,
+    ]
+
+
+@same
+def a_state_that_is_one_value(lg: Any) -> list[Any]:
+    plain = lg.StateGraph(dict).add_node("a", lambda state: {**state, "m": 2}).add_edge(lg.START, "a").compile()
+    numbers = lg.StateGraph(Annotated[list[int], operator.add])
+    numbers.add_node("a", lambda state: [len(state)]).add_edge(lg.START, "a")
+    return [plain.invoke({"n": 1}), list(plain.stream({"n": 1})), numbers.compile().invoke([5, 6])]

@@ -1,7 +1,7 @@
 """A graph as LangGraph declares it: nodes, edges and schemas, and what they are for Weft's engine."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Generic, Self, TypeVar, cast, get_type_hints
 
@@ -251,12 +251,13 @@ class Built:
         goto: list[str] = []
         sends: list[EngineSend] = []
         mixed = isinstance(given, list | tuple) and any(isinstance(one, Command) for one in cast("list[Any]", given))
-        for one in cast("list[Any]", given) if mixed else [given]:
+        for one in cast("Sequence[Any]", given if mixed else [given]):
             if isinstance(one, Command):
-                if one.graph == Command.PARENT:
-                    raise ToParent(cast("Command[Any]", one))
-                _targets(one.goto, None, goto, sends)
-                one = one.update
+                command = cast("Command[Any]", one)
+                if command.graph == Command.PARENT:
+                    raise ToParent(command)
+                _targets(command.goto, None, goto, sends)
+                one = command.update
             for key, value in changes(one, self.keys).items():
                 writes.setdefault(key, []).append(value)
         merged = {key: values[0] if len(values) == 1 else Many(values) for key, values in writes.items()}
@@ -291,10 +292,10 @@ async def called(call: Any, seen: Any, injected: Sequence[str], task: Task | Non
     function: Any = call
     if hasattr(call, "ainvoke"):
         return await call.ainvoke(seen, task.config if task is not None else None)
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         return await function(seen, **kwargs)
     given = await in_thread(function, seen, **kwargs)
-    return await cast("Awaitable[Any]", given) if inspect.isawaitable(given) else given
+    return await given if inspect.isawaitable(given) else given
 
 
 def _targets(given: Any, to: Mapping[Any, str] | None, goto: list[str], sends: list[EngineSend]) -> None:

@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, is_typeddict
 
 from weft.engine.context import Asked, Interrupted
-from weft.engine.graph import Graph
-from weft.engine.step import Activation, Checkpoint, apply, begin
 from weft.langgraph.blocking import loop, wait
 from weft.langgraph.builder import Built, Declared, ToParent
+from weft.langgraph.by_hand import updated
 from weft.langgraph.current import Task, running
 from weft.langgraph.points import Point, WeftCheckpointer
-from weft.langgraph.running import Invocation, Parts, Shared, ordered
+from weft.langgraph.running import Invocation
+from weft.langgraph.state import entries, listed
+from weft.langgraph.streaming import Parts, Shared, ordered
 from weft.langgraph.words import (
-    END,
     START,
     Config,
     InvalidUpdateError,
@@ -62,10 +62,6 @@ class CompiledStateGraph:
             config=_merged(self.config, {**(config or {}), **more}),
         )
 
-    def graph(self) -> Graph:
-        """The engine's graph."""
-        return self.built.graph
-
     # Run
 
     async def astream(
@@ -104,10 +100,10 @@ class CompiledStateGraph:
         task = asyncio.create_task(_resting(made, input, nested=parent is not None))
         task.add_done_callback(lambda _: parts.close())
         try:
-            async for namespace, mode, data in parts:
-                data = _only(data, output_keys) if mode in ("values", "updates") else data
-                part = (mode, data) if not single else data
-                yield ((namespace, *part) if not single else (namespace, part)) if subgraphs else part
+            async for namespace, mode, told in parts.all():
+                data: Any = _only(told, output_keys) if mode in ("values", "updates") else told
+                part = (*((namespace,) if subgraphs else ()), *(() if single else (mode,)), data)
+                yield part if len(part) > 1 else data
             await task
         finally:
             task.cancel()
@@ -130,11 +126,8 @@ class CompiledStateGraph:
                     latest = data
                 else:
                     interrupts.extend(data.get("__interrupt__", ()))
-        if isinstance(latest, dict):
-            latest = _only(cast("dict[str, Any]", latest), keys)
-        if interrupts:
-            return {**(latest or {}), "__interrupt__": interrupts}
-        return latest
+        latest = latest if keys == ("__root__",) else _only(latest, keys)
+        return {**(entries(latest) or {}), "__interrupt__": interrupts} if interrupts else latest
 
     def stream(self, input: Any, config: Config | None = None, **options: Any) -> Generator[Any]:
         """``astream`` for programs without an event loop."""
@@ -155,8 +148,8 @@ class CompiledStateGraph:
 
     async def abatch(self, inputs: Sequence[Any], config: Any = None, **options: Any) -> list[Any]:
         """Several inputs side by side."""
-        configs = config if isinstance(config, list) else [config] * len(inputs)
-        runs = [self.ainvoke(one, of, **options) for one, of in zip(inputs, cast("list[Any]", configs), strict=True)]
+        configs = listed(config) or [config] * len(inputs)
+        runs = [self.ainvoke(one, of, **options) for one, of in zip(inputs, configs, strict=True)]
         return list(await asyncio.gather(*runs))
 
     def batch(self, inputs: Sequence[Any], config: Any = None, **options: Any) -> list[Any]:
@@ -206,8 +199,10 @@ class CompiledStateGraph:
         return Invocation(self, merged, saver, shared, namespace=namespace, resuming=resuming, breakpoints=breakpoints)
 
     def _context(self, context: Any) -> Any:
-        schema = self.builder.context_schema
-        return schema(**context) if isinstance(context, dict) and schema is not None and schema is not dict else context
+        schema, given = self.builder.context_schema, entries(context)
+        if given is None or schema is None or is_typeddict(schema) or schema is dict:
+            return context
+        return schema(**given)
 
     # The state of threads
 
@@ -251,7 +246,7 @@ class CompiledStateGraph:
     async def abulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> Config:
         """Several of them, one superstep after the other."""
         saver, config = self._saver(config)
-        shared = Shared(lambda *_: None, None, self.store)
+        shared = Shared(_unheard, None, self.store)
         namespace = config["configurable"].get("checkpoint_ns", "")
         made = Invocation(self, config, saver, shared, namespace=namespace)
         assert made.trail is not None
@@ -262,67 +257,8 @@ class CompiledStateGraph:
         else:
             made.point.metadata["step"] = -1
         for index, updates in enumerate(supersteps):
-            await self._updated(made, updates, apply_done=id is None and index == 0)
+            await updated(made, updates, apply_done=id is None and index == 0)
         return made.at(made.point.id)
-
-    async def _updated(self, made: Invocation, updates: Sequence[StateUpdate], *, apply_done: bool) -> None:
-        point = made.point
-        before = point.checkpoint
-        first = updates[0]
-        if first.values is None and first.as_node is None:
-            await made._put(before, "update", point.by, point.ran)  # pyright: ignore[reportPrivateUsage]
-            return
-        if first.as_node == "__copy__":
-            made.point = Point(
-                id=point.parent or "",
-                checkpoint=Checkpoint(),
-                versions={},
-                metadata=point.metadata,
-                at="",
-            )
-            await made._put(before, "fork", point.by, point.ran)  # pyright: ignore[reportPrivateUsage]
-            return
-        done = [(one, point.done[one.id]) for one in before.frontier if one.id in point.done] if apply_done else []
-        nodes: list[str] = []
-        if first.as_node == "__input__":
-            writes = Activation("0:__start__", START, dict(first.values))
-            entered = Checkpoint(step=before.step, values=before.values, frontier=(writes,))
-            await made._put(entered, "input", ())  # pyright: ignore[reportPrivateUsage]
-            return
-        for index, update in enumerate(updates):
-            node = update.as_node or self._last(point)
-            nodes.append(node)
-            if node == END:
-                continue
-            if node != START and node not in self.built.specs:
-                raise InvalidUpdateError(f"Node {node} does not exist")
-            if node == START:
-                given = await self.built.entered(update.values, before.values)
-                started = begin(self.built.graph, Checkpoint(step=before.step, values=before.values), given)
-                await made._put(started, "update", (START,))  # pyright: ignore[reportPrivateUsage]
-                return
-            given = await self.built.update(node, update.values, before.values, None)
-            for one in before.frontier:
-                if one.node == node and made.saver is not None and made.trail is not None:
-                    await made.saver.finish(made.trail, point.id, one.id, given)
-            done.append((Activation(f"{before.step}:{node}!{index}", node), given))
-        frontier = tuple([activation for activation, _ in done])
-        checkpoint = Checkpoint(step=before.step, values=before.values, frontier=frontier)
-        after = (
-            apply(self.built.graph, checkpoint, done) if done else Checkpoint(step=before.step, values=before.values)
-        )
-        if END in nodes:
-            after = Checkpoint(step=after.step, values=after.values)
-        await made._put(after, "update", nodes)  # pyright: ignore[reportPrivateUsage]
-
-    def _last(self, point: Point) -> str:
-        if len(self.built.specs) == 1:
-            return next(iter(self.built.specs))
-        if not point.by and not point.ran:
-            return START
-        if len(point.by) == 1:
-            return point.by[0]
-        raise InvalidUpdateError("Ambiguous update, specify as_node")
 
     def get_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         return wait(self.aget_state(config, subgraphs=subgraphs), on=self._loop())
@@ -346,13 +282,9 @@ class CompiledStateGraph:
         return self.checkpointer, merged
 
     def _snapshot(self, point: Point, config: Config, *, latest: bool) -> StateSnapshot:
-        made = Invocation(
-            self,
-            config,
-            self.checkpointer,
-            Shared(lambda *_: None, None, None),
-            namespace=config["configurable"].get("checkpoint_ns", ""),
-        )  # type: ignore[arg-type]
+        saver = self.checkpointer if isinstance(self.checkpointer, WeftCheckpointer) else None
+        namespace = config["configurable"].get("checkpoint_ns", "")
+        made = Invocation(self, config, saver, Shared(_unheard, None, None), namespace=namespace)
         made.point = point
         tasks: list[PregelTask] = []
         next = ordered(self.built, point.checkpoint.frontier)
@@ -365,9 +297,7 @@ class CompiledStateGraph:
             asked = tuple(point.asked.get(one.id, ()))
             if latest and update is not None:
                 asked = ()
-            tasks.append(
-                PregelTask(made._task_id(one), one.node, path, point.errors.get(one.id), asked, None, result)  # pyright: ignore[reportPrivateUsage]
-            )
+            tasks.append(PregelTask(made.task_id(one), one.node, path, point.errors.get(one.id), asked, None, result))
         return StateSnapshot(
             values=self.built.whole(point.checkpoint.values),
             next=tuple([one.node for one in next if not latest or one.id not in point.done]),
@@ -423,10 +353,14 @@ async def _resting(made: Invocation, input: Any, *, nested: bool) -> None:
         raise Interrupted(tuple([Asked(one.id, (), one, None) for one in asked]))
 
 
+def _unheard(namespace: tuple[str, ...], mode: str, data: Any) -> None:
+    """Nobody listens."""
+
+
 def _only(data: Any, keys: Any) -> Any:
-    if keys is None or not isinstance(data, dict):
+    values = entries(data)
+    if keys is None or values is None:
         return data
-    values = cast("dict[str, Any]", data)
     if isinstance(keys, str):
         return values.get(keys)
     return {key: value for key, value in values.items() if key in keys or key.startswith("__")}

@@ -61,7 +61,7 @@ class LangGraph(Runnable[Any, Any]):
 
     async def __call__(self, state: Any, ctx: Context[Any]) -> Any:
         """As a node of a ``StateGraph``: gets the state, gives its output as changes."""
-        return await ctx.call(self, dict(state) if isinstance(state, Mapping) else state)
+        return await ctx.call(self, dict(cast("Mapping[str, Any]", state)) if isinstance(state, Mapping) else state)
 
     async def _run(self, state: State, payload: Any, ctx: Context[Any]) -> Update:
         saver, thread = _saver(ctx), ctx.run.thread_id
@@ -179,7 +179,7 @@ def _answered(graph: Compiled, snapshot: StateSnapshot, ctx: Context[Any]) -> An
 def _output(graph: Compiled, snapshot: StateSnapshot) -> Any:
     """Of the values those that it declares as output."""
     names: Any = graph.output_channels
-    values = cast("dict[str, Any] | Any", snapshot.values)
+    values: Any = snapshot.values
     if isinstance(names, str) or not isinstance(values, Mapping):
         return values
     known = cast("Mapping[str, Any]", values)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Final, TypedDict, cast
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ def add_messages(left: Any = None, right: Any = None, **options: Any) -> Any:
     text become its messages, as LangGraph does it; else text becomes ``{"role": "user", ...}``.
     """
     if left is None and right is None:
-        return lambda one, other: add_messages(one, other, **options)
+        return partial(add_messages, **options)
     before, after = [[_message(one) for one in _list(side)] for side in (left, right)]
     for message in (*before, *after):
         _identify(message)
@@ -73,7 +74,7 @@ def _message(one: Any) -> Any:
 
 
 def _id(message: Any) -> str:
-    return message["id"] if isinstance(message, dict) else message.id
+    return cast("dict[str, str]", message)["id"] if isinstance(message, dict) else message.id
 
 
 def _identify(message: Any) -> None:

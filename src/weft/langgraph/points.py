@@ -17,7 +17,7 @@ from weft.langgraph.blocking import loop, wait
 from weft.langgraph.serde import dumps, loads
 from weft.storage import open_store
 from weft.storage.base import Store
-from weft.storage.trails import PointRow, Trail, WriteRow
+from weft.storage.trails import Body, PointRow, Trail, WriteRow
 
 DONE, ASKED, ANSWERS, ERROR = "__done__", "__interrupt__", "__resume__", "__error__"
 _INDEX = {DONE: 0, ASKED: -3, ANSWERS: -4, ERROR: -1}
@@ -121,10 +121,12 @@ class WeftCheckpointer:
     async def list(
         self, trail: Trail, *, before: str | None, limit: int | None, filter: Mapping[str, Any] | None
     ) -> Sequence[Point]:
-        wanted = None
-        if filter:
-            wanted = lambda about: all(loads(about).get(key) == value for key, value in filter.items())  # noqa: E731
-        rows = await (await self.store()).trails.read(trail, before=before, limit=limit, wanted=wanted)
+        def wanted(about: Body) -> bool:
+            known = loads(about)
+            return all(known.get(key) == value for key, value in (filter or {}).items())
+
+        store = await self.store()
+        rows = await store.trails.read(trail, before=before, limit=limit, wanted=wanted if filter else None)
         return [_point(row) for row in rows]
 
     async def adelete_thread(self, thread_id: str) -> None:

@@ -3,20 +3,20 @@
 import asyncio
 import time
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, cast
 
 from weft.engine.context import Context, Interrupted
 from weft.engine.graph import Update
 from weft.engine.scheduler import Paused, drive
-from weft.engine.step import Activation, Checkpoint, apply, begin
+from weft.engine.step import Activation, Checkpoint, begin
 from weft.errors import GraphError
 from weft.langgraph.builder import Built, Spec, ToParent, called
 from weft.langgraph.current import Task, running
 from weft.langgraph.points import ANSWERS, ASKED, ERROR, Point, WeftCheckpointer, new_id
-from weft.langgraph.state import Many, changes
+from weft.langgraph.state import changes, entries
+from weft.langgraph.streaming import Shared, Teller
 from weft.langgraph.words import (
     START,
     Command,
@@ -25,10 +25,10 @@ from weft.langgraph.words import (
     GraphRecursionError,
     Interrupt,
     InvalidUpdateError,
+    NodeInterrupt,
     Runtime,
 )
 
-Emit: TypeAlias = Callable[[tuple[str, ...], str, Any], None]
 _NAMESPACE = uuid.UUID("6ba7b831-9dad-11d1-80b4-00c04fd430c8")
 
 
@@ -38,17 +38,6 @@ class Edge(Exception):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         self.checkpoint = checkpoint
-
-
-class Shared:
-    """What an invocation and those of its sub-graphs have in common."""
-
-    def __init__(self, emit: Emit, context: Any, store: Any) -> None:
-        self.emit, self.context, self.store = emit, context, store
-        self.resume: dict[str, Any] = {}
-        """Answers by the id of their interrupt."""
-        self.spare: list[Any] = []
-        """An answer that came before its question."""
 
 
 class Invocation:
@@ -71,11 +60,11 @@ class Invocation:
         self.breakpoints = breakpoints
         configurable = config.get("configurable", {})
         self.trail = None if saver is None else saver.trail(configurable["thread_id"], namespace)
-        self._place = tuple(namespace.split("|")) if namespace else ()
+        self.tell = Teller(self.built, namespace, shared.emit, self.task_id)
         self._writing: list[asyncio.Task[None]] = []
         self.point: Point = Point(id="", checkpoint=Checkpoint(), versions={}, metadata={"step": -2}, at="")
         self._stop = 0
-        self.cached: set[str] = set()
+        self._cached: set[str] = set()
 
     # From the beginning to rest
 
@@ -109,7 +98,7 @@ class Invocation:
         return any(node != START and (where == "*" or node in where) for node in nodes)
 
     def _rests_before(self) -> Sequence[Interrupt]:
-        self.emit("updates", {"__interrupt__": ()})
+        self.tell.emit("updates", {"__interrupt__": ()})
         return ()
 
     async def _begin(self, given: Any) -> bool:
@@ -120,13 +109,13 @@ class Invocation:
             found = await self.saver.get(self.trail, id)
         if found is not None:
             self.point = found
-        command = isinstance(given, Command)
+        command = cast("Command[Any]", given) if isinstance(given, Command) else None
         self._first_step = self.point.step + 1
-        if found is not None and (given is None or command or (self.namespace and self.resuming)):
-            await self._go_on(given if command else None, addressed=id is not None)
+        if found is not None and (given is None or command is not None or (self.namespace and self.resuming)):
+            await self._go_on(command, addressed=id is not None)
             return False
-        if command:
-            given = await self._commanded(given)
+        if command is not None:
+            given = await self._commanded(command)
         if given is None:
             raise EmptyInputError(f"Received no input for {START}")
         await self._enter(given)
@@ -136,12 +125,12 @@ class Invocation:
         writes = changes(self.built.input.made(given), self.built.keys)
         if not writes and not isinstance(given, Command):
             raise InvalidUpdateError(
-                f"Must write to at least one of {list(self.built.input.keys)}" if isinstance(given, dict) else
+                f"Must write to at least one of {list(self.built.input.keys)}" if entries(given) is not None else
                 f"Expected dict, got {given}"
             )  # fmt: skip
         before = self.point.checkpoint
         entering = Activation("0:__start__", START, writes)
-        await self._put(Checkpoint(step=before.step, values=before.values, frontier=(entering,)), "input", ())
+        await self.put(Checkpoint(step=before.step, values=before.values, frontier=(entering,)), "input", ())
 
     async def _commanded(self, command: Command[Any]) -> Any:
         """A command where nothing is to be gone on from."""
@@ -159,25 +148,25 @@ class Invocation:
             point.asked, point.answers = {}, {}
             if point.metadata.get("source") not in ("update", "fork"):
                 point.done = {}
-                await self._put(point.checkpoint, "fork", point.by, point.ran)
+                await self.put(point.checkpoint, "fork", point.by, point.ran)
         if command is not None and (command.update is not None or command.goto):
             update = await self.built.update("", Command(update=command.update, goto=command.goto), {}, None)
             values = begin(self.built.graph, Checkpoint(values=point.checkpoint.values), update)
             frontier = (*point.checkpoint.frontier, *values.frontier)
             checkpoint = Checkpoint(step=point.checkpoint.step + 1, values=values.values, frontier=frontier)
             done, asked, answers = point.done, point.asked, point.answers
-            await self._put(checkpoint, "update", point.by, point.ran)
+            await self.put(checkpoint, "update", point.by, point.ran)
             self.point.done, self.point.asked, self.point.answers = done, asked, answers
         await self._give()
-        self._values()
+        self.tell.values(self.point)
 
     def _answer(self, resume: Any) -> None:
         if self.saver is None:
             raise RuntimeError("Cannot use Command(resume=...) without checkpointer")
         open = [one for task, asked in self.point.asked.items() if task not in self.point.done for one in asked]
         ids = {one.id for one in open}
-        if isinstance(resume, dict) and resume and ids.issuperset(resume):
-            self.shared.resume.update(resume)
+        if (by_id := entries(resume)) and ids.issuperset(by_id):
+            self.shared.resume.update(by_id)
         elif len(open) > 1:
             raise RuntimeError(
                 "When there are multiple pending interrupts, you must specify the interrupt id when resuming."
@@ -201,7 +190,7 @@ class Invocation:
 
     async def _step(self) -> Sequence[Interrupt] | None:
         checkpoint = self.point.checkpoint
-        self._tell_tasks()
+        self.tell.tasks(self.point)
         first = checkpoint.frontier[0]
         if first.node == START:
             values = Checkpoint(step=checkpoint.step, values=checkpoint.values)
@@ -210,20 +199,20 @@ class Invocation:
                 after = begin(self.built.graph, values, update)
             except GraphError as error:
                 raise InvalidUpdateError(str(error)) from error
-            await self._put(after, "loop", (START,))
-            self._values()
+            await self.put(after, "loop", (START,))
+            self.tell.values(self.point)
             return None
         try:
             await drive(self.built.graph, checkpoint, self, finished=self.point.done, max_steps=1)
         except Edge as edge:
             ran = tuple(dict.fromkeys(one.node for one in checkpoint.frontier))
             await self._settle()
-            await self._put(edge.checkpoint, "loop", ran)
+            await self.put(edge.checkpoint, "loop", ran)
             if edge.checkpoint.written:
-                self._values()
+                self.tell.values(self.point)
             return None
         except Paused:
-            self._tell_halfway(checkpoint)
+            self.tell.halfway(self.point)
             return [one for task, some in self.point.asked.items() if task not in self.point.done for one in some]
         except GraphError as error:
             raise InvalidUpdateError(str(error)) from error
@@ -237,12 +226,12 @@ class Invocation:
         """Run one node: what the engine's graph calls."""
         activation = next(one for one in self.point.checkpoint.frontier if one.id == activation_id)
         seen = activation.payload if activation.sent else spec.input.seen(state)
-        if activation.sent and isinstance(seen, dict):
-            seen = spec.input.made(seen) if not isinstance(spec.input.made(seen), dict) else seen
+        if activation.sent and entries(seen) is not None:
+            seen = spec.input.made(seen)
         task = self._task(spec, activation)
         key = self._cache_key(spec, seen)
         if key is not None and (kept := self.compiled.cache.kept.get(key)) and kept[0] > time.time():
-            self.cached.add(activation_id)
+            self._cached.add(activation_id)
             given = kept[1]
         else:
             given = await self._called(spec, seen, task, activation)
@@ -277,18 +266,15 @@ class Invocation:
 
     def _ask(self, activation: Activation, asked: Interrupted) -> None:
         found = [one.payload for one in asked.questions if isinstance(one.payload, Interrupt)]
-        if hasattr(asked, "value"):
-            id = getattr(asked, "id", None) or uuid.uuid5(_NAMESPACE, self._task_id(activation)).hex
-            found = [Interrupt(asked.value, id)]  # pyright: ignore[reportAttributeAccessIssue]  # a NodeInterrupt
+        if isinstance(asked, NodeInterrupt):
+            id = asked.id or uuid.uuid5(_NAMESPACE, self.task_id(activation)).hex
+            found = [Interrupt(asked.value, id)]
         self.point.asked[activation.id] = found
         self._writing.append(asyncio.create_task(self._write(activation.id, ASKED, found)))
-        self.emit("updates", {"__interrupt__": tuple(found)})
-        values = self.built.whole(self.point.checkpoint.values)
-        told = values if isinstance(values, dict) else {}
-        self.emit("values", {**told, "__interrupt__": tuple(found)})
+        self.tell.asked(self.point, found)
 
     def _task(self, spec: Spec, activation: Activation) -> Task:
-        id = self._task_id(activation)
+        id = self.task_id(activation)
         namespace = f"{self.namespace}|{spec.name}:{id}" if self.namespace else f"{spec.name}:{id}"
         step = self.point.step + 1
         about = {"langgraph_step": step, "langgraph_node": spec.name, "langgraph_checkpoint_ns": namespace}
@@ -296,8 +282,11 @@ class Invocation:
         configurable.pop("checkpoint_id", None)
         metadata = {**self.config.get("metadata", {}), **spec.metadata, **about}
         config: Config = {**self.config, "configurable": configurable, "metadata": metadata}
-        writer = lambda data: self.emit("custom", data)  # noqa: E731
-        runtime = Runtime(context=self.shared.context, store=self.shared.store, stream_writer=writer)
+
+        def writer(data: Any) -> None:
+            self.tell.emit("custom", data)
+
+        runtime: Runtime[Any] = Runtime(context=self.shared.context, store=self.shared.store, stream_writer=writer)
         answers = list(self.point.answers.get(activation.id, ()))
         return Task(id, self, config, runtime, answers, lambda task: self._spare(activation.id, task))
 
@@ -308,7 +297,7 @@ class Invocation:
         self.point.answers[activation] = [*task.answers, answer]
         return [answer]
 
-    def _task_id(self, activation: Activation) -> str:
+    def task_id(self, activation: Activation) -> str:
         return str(uuid.uuid5(_NAMESPACE, f"{self.point.id}/{self.namespace}/{activation.id}"))
 
     # The engine's recorder
@@ -327,15 +316,7 @@ class Invocation:
         if self.saver is not None and self.trail is not None:
             save = self.saver.finish(self.trail, self.point.id, activation.id, update)
             self._writing.append(asyncio.create_task(save))
-        told = _told(update, self.built.keys)
-        chunk: dict[str, Any] = {activation.node: told}
-        if activation.id in self.cached:
-            chunk["__metadata__"] = {"cached": True}
-        self.emit("updates", chunk)
-        self._tell_messages(activation, told)
-        result = {} if told is None else told
-        self._debug("task_result", {"id": self._task_id(activation), "name": activation.node, "error": None,
-                                    "result": result, "interrupts": []}, "tasks")  # fmt: skip
+        self.tell.finished(self.point, activation, update, cached=activation.id in self._cached)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if not retrying:
@@ -347,7 +328,7 @@ class Invocation:
 
     # What is on record
 
-    async def _put(
+    async def put(
         self, checkpoint: Checkpoint, source: str, by: Sequence[str], ran: Sequence[str] | None = None
     ) -> None:
         before, id = self.point, new_id()
@@ -361,7 +342,7 @@ class Invocation:
             key: before.versions[key] if key in before.versions and key in old and old[key] is value else id
             for key, value in checkpoint.values.items()
         }
-        metadata = {"source": source, "step": before.step + 1, "parents": {}, **_about(self.config)}
+        metadata: dict[str, Any] = {"source": source, "step": before.step + 1, "parents": {}, **_about(self.config)}
         self.point = Point(
             id=id,
             parent=before.id or None,
@@ -374,7 +355,8 @@ class Invocation:
         )
         if self.saver is not None and self.trail is not None:
             await self.saver.put(self.trail, self.point)
-        self._tell_checkpoint()
+        parent = None if before.id == "" else self.at(before.id)
+        self.tell.checkpoint(self.point, self.at(id), parent)
 
     async def _write(self, task: str, kind: str, value: Any) -> None:
         if self.saver is not None and self.trail is not None:
@@ -385,55 +367,6 @@ class Invocation:
         if writing:
             await asyncio.gather(*writing)
 
-    # What is streamed
-
-    def emit(self, mode: str, data: Any) -> None:
-        self.shared.emit(self._place, mode, data)
-
-    def _values(self) -> None:
-        self.emit("values", self.built.whole(self.point.checkpoint.values))
-
-    def _tell_halfway(self, checkpoint: Checkpoint) -> None:
-        """The state as those nodes will make it that did not have to ask."""
-        done = [(one, self.point.done[one.id]) for one in checkpoint.frontier if one.id in self.point.done]
-        if any(update.writes for _, update in done):
-            of_these = Checkpoint(values=checkpoint.values, frontier=tuple([one for one, _ in done]))
-            self.emit("values", self.built.whole(apply(self.built.graph, of_these, done).values))
-
-    def _debug(self, kind: str, payload: Any, mode: str) -> None:
-        self.emit(mode, payload)
-        at = datetime.now(UTC).isoformat()
-        step = self.point.step + (0 if kind == "checkpoint" else 1)
-        self.emit("debug", {"step": step, "timestamp": at, "type": kind, "payload": payload})
-
-    def _tell_tasks(self) -> None:
-        for one in self.point.checkpoint.frontier:
-            if one.node == START or one.id in self.point.done:
-                continue
-            seen = one.payload if one.sent else self.built.specs[one.node].input.values(self.point.checkpoint.values)
-            triggers = ("__pregel_push",) if one.sent else (f"branch:to:{one.node}",)
-            task = {"id": self._task_id(one), "name": one.node, "input": seen, "triggers": triggers}
-            self._debug("task", task, "tasks")
-
-    def _tell_checkpoint(self) -> None:
-        point = self.point
-        payload = {
-            "values": self.built.whole(point.checkpoint.values),
-            "metadata": point.metadata,
-            "next": [one.node for one in ordered(self.built, point.checkpoint.frontier)],
-            "config": self.at(point.id),
-            "parent_config": None if point.parent is None else self.at(point.parent),
-        }
-        self._debug("checkpoint", payload, "checkpoints")
-
-    def _tell_messages(self, activation: Activation, told: Any) -> None:
-        for update in told if isinstance(told, list) else [told or {}]:
-            for value in update.values():
-                for one in value if isinstance(value, list) else (value,):
-                    if hasattr(one, "content") and hasattr(one, "type"):
-                        about = {"langgraph_node": activation.node, "langgraph_step": self.point.step + 1}
-                        self.emit("messages", (one, about))
-
     def at(self, id: str) -> Config:
         thread = self.config.get("configurable", {}).get("thread_id")
         return {"configurable": {"thread_id": thread, "checkpoint_ns": self.namespace, "checkpoint_id": id}}
@@ -442,69 +375,22 @@ class Invocation:
         return self.built.output.values(self.point.checkpoint.values)
 
 
-def ordered(built: Built, frontier: Sequence[Activation]) -> Sequence[Activation]:
-    """As LangGraph lists what comes next: sent ones, then the others as they were declared."""
-    declared = {name: index for index, name in enumerate(built.specs)}
-    pulled = [one for one in frontier if not one.sent]
-    return [*[one for one in frontier if one.sent], *sorted(pulled, key=lambda one: declared.get(one.node, -1))]
-
-
-def _told(update: Update, keys: Sequence[str]) -> Any:
-    writes = {key: value for key, value in update.writes.items() if key in keys}
-    if not writes:
-        return None
-    if "__root__" in writes:
-        return writes["__root__"]
-    if any(isinstance(value, Many) for value in writes.values()):
-        return [{key: one} for key, value in writes.items() for one in (value if isinstance(value, Many) else (value,))]
-    return writes
-
-
 def _up(command: Command[Any]) -> Command[Any]:
     return Command(update=command.update, goto=command.goto)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found
+    found = group.exceptions[0]
+    return _first(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found
 
 
 def _about(config: Config) -> dict[str, Any]:
     """What of a config goes into the metadata of a checkpoint."""
     hidden = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
     about: dict[str, Any] = {}
-    for source in (config.get("metadata") or {}, config.get("configurable") or {}):
+    sources: list[dict[str, Any]] = [config.get("metadata") or {}, config.get("configurable") or {}]
+    for source in sources:
         for key, value in source.items():
             if key not in hidden and not key.startswith(("__", "langgraph_")) and isinstance(value, str | int | float):
                 about.setdefault(key, value)
     return about
-
-
-class Parts:
-    """What an invocation streams, in order, for one listener in one loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._line: deque[Any] = deque()
-        self._ring = asyncio.Event()
-        self._closed = False
-
-    def put(self, part: Any) -> None:
-        """From any thread."""
-        self._line.append(part)
-        self._loop.call_soon_threadsafe(self._ring.set)
-
-    def close(self) -> None:
-        self._closed = True
-        self._ring.set()
-
-    async def __aiter__(self) -> Any:
-        while True:
-            while self._line:
-                yield self._line.popleft()
-            if self._closed and not self._line:
-                return
-            await self._ring.wait()
-            self._ring.clear()

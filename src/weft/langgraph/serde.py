@@ -89,7 +89,7 @@ def _object(value: Any, kind: type, where: str) -> Any:
 
 def _fields(value: Any, kind: type) -> dict[str, Any] | None:
     if isinstance(value, msgspec.Struct):
-        return {name: getattr(value, name) for name in kind.__struct_fields__}  # pyright: ignore[reportAttributeAccessIssue]
+        return {name: getattr(value, name) for name in value.__struct_fields__}
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
     if _is_model(kind):
@@ -127,7 +127,7 @@ def _class(name: str) -> type:
 def _makeable(kind: type) -> bool:
     """Whether making one of its fields does no more than that."""
     data = (Enum, msgspec.Struct, BaseException, tuple, PurePath)
-    return is_dataclass(kind) or _is_model(kind) or issubclass(kind, data)
+    return issubclass(kind, data) or _is_model(kind) or is_dataclass(cast("Any", kind))
 
 
 def _up(value: Any) -> Any:

@@ -139,6 +139,16 @@ def _folds(rule: Callable[..., Any]) -> bool:
     raise ValueError(f"Invalid reducer signature. Expected (a, b) -> c. Got {inspect.signature(rule)}")
 
 
+def entries(value: Any) -> dict[str, Any] | None:
+    """The value, where it is a dict."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def listed(value: Any) -> list[Any] | None:
+    """The value, where it is a list."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
 class Kind:
     """A channel as a state class names it in ``Annotated``."""
 
@@ -164,7 +174,7 @@ class EphemeralValue(Kind):
     """One value, for one step."""
 
     def channel(self, key: str) -> Channel:
-        return Passing(key) if not self.rest or self.rest[0] else Passing(key)
+        return Passing(key)
 
 
 class UntrackedValue(Kind):
@@ -197,10 +207,11 @@ class BinaryOperatorAggregate(Kind):
 class Schema:
     """What one reader sees of the values: which keys, and as what."""
 
-    __slots__ = ("_defaults", "keys", "of")
+    __slots__ = ("_defaults", "_objects", "keys", "of")
 
     def __init__(self, of: Any, channels: Mapping[str, Channel]) -> None:
         self.of = of
+        self._objects = is_dataclass(of) or is_model(of)
         self.keys = tuple(channels_of(of))
         self._defaults = {
             key: channel.start for key, channel in channels.items() if isinstance(channel, Reduced) and channel.start
@@ -224,9 +235,8 @@ class Schema:
         return self.made(values)
 
     def made(self, values: Any) -> Any:
-        if isinstance(values, dict) and (is_dataclass(self.of) or is_model(self.of)):
-            return self.of(**values)
-        return values
+        parts = entries(values)
+        return self.of(**parts) if parts is not None and self._objects else values
 
 
 def is_model(kind: Any) -> bool:
@@ -246,8 +256,8 @@ def changes(given: Any, keys: Sequence[str]) -> dict[str, Any]:
     if isinstance(given, Mapping):
         return {key: value for key, value in cast("Mapping[str, Any]", given).items() if key in keys}
     if is_model(type(given)):
-        told = given.model_fields_set
-        defaults = {key: field.default for key, field in type(given).model_fields.items()}
+        told, known = given.model_fields_set, cast("dict[str, Any]", cast("Any", type(given)).model_fields)
+        defaults = {key: field.default for key, field in known.items()}
         return {
             key: value
             for key in keys
@@ -261,8 +271,9 @@ def changes(given: Any, keys: Sequence[str]) -> dict[str, Any]:
             for field in fields(given)
             if field.name in keys and ((value := getattr(given, field.name)) is not None or field.default is MISSING)
         }
-    if isinstance(given, list | tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in cast("Any", given)):
-        return {key: value for key, value in cast("Any", given) if key in keys}
+    pairs = listed(given)
+    if pairs is not None and all(isinstance(one, tuple) and len(cast("Any", one)) == 2 for one in pairs):
+        return {key: value for key, value in pairs if key in keys}
     raise InvalidUpdateError(f"Expected dict, got {given}")
 
 
