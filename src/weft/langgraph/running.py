@@ -194,7 +194,8 @@ class Invocation:
         first = checkpoint.frontier[0]
         if first.node == START:
             values = Checkpoint(step=checkpoint.step, values=checkpoint.values)
-            update = await self.built.entered(first.payload, checkpoint.values)
+            given = first.payload["__root__"] if self.built.keys == ("__root__",) else first.payload
+            update = await self.built.entered(given, checkpoint.values)
             try:
                 after = begin(self.built.graph, values, update)
             except GraphError as error:
