@@ -126,8 +126,8 @@ def _class(name: str) -> type:
 
 def _makeable(kind: type) -> bool:
     """Whether making one of its fields does no more than that."""
-    data = (Enum, msgspec.Struct, BaseException, tuple, PurePath)
-    return issubclass(kind, data) or _is_model(kind) or is_dataclass(cast("Any", kind))
+    data: tuple[type[Any], ...] = (Enum, msgspec.Struct, BaseException, tuple, PurePath)
+    return _is_model(kind) or is_dataclass(kind) or issubclass(kind, data)
 
 
 def _up(value: Any) -> Any:
