@@ -22,6 +22,14 @@ Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
 
 
+class Stored(Context[Any]):
+    """The context of a node that keeps something of its own beside the run: on the run's store, if it has one."""
+
+    @staticmethod
+    def store_of(ctx: Context[Any]) -> Store | None:
+        return ctx._host.store if isinstance(ctx._host, _Running) else None
+
+
 class Session:
     """What all graphs of one run share."""
 
@@ -267,6 +275,10 @@ class _Running:
         )
 
     # The host of contexts
+
+    @property
+    def store(self) -> Store | None:
+        return self._journal.store
 
     def emit(self, path: Path, event: Any) -> None:
         self._journal.emit(path, event)

@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
+from weft.storage.trails import Trails
+
 Status: TypeAlias = Literal["queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead"]
 
 RESTING: frozenset[Status] = frozenset({"paused", "finished", "failed", "cancelled", "dead"})
@@ -529,6 +531,9 @@ class Store(Protocol):
 
     @property
     def blobs(self) -> Blobs: ...
+
+    @property
+    def trails(self) -> Trails: ...
 
     def commit(self, commit: Commit) -> "Future[None]":
         """Queue the commit at once, in order; the future is done when it is durable.

@@ -8,6 +8,7 @@ from weft.storage.database import Database
 from weft.storage.history import SqlHistory
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
+from weft.storage.sql_trails import SqlTrails
 from weft.storage.threads import SqlBlobs, SqlThreads
 
 
@@ -22,6 +23,7 @@ class SqlStore:
         self.questions = SqlQuestions(database)
         self.workers = SqlWorkers(database)
         self.blobs = SqlBlobs(database)
+        self.trails = SqlTrails(database)
 
     @property
     def url(self) -> str:

@@ -242,3 +242,59 @@ blobs = Table(
     _column("created_at", SECONDS),
     PrimaryKeyConstraint("workspace", "sha256"),
 )
+
+trails = Table(
+    "trails",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("owner"),
+    _column("thread", Text),
+    _column("namespace", Text),
+    UniqueConstraint("workspace", "thread", "namespace"),
+)
+"""Checkpoints of graphs of other engines: one trail for each graph of a thread. The thread need not be one of ours."""
+
+trail_points = Table(
+    "trail_points",
+    metadata,
+    _column("trail"),
+    _column("id", Text),
+    _column("owner"),
+    Column("parent", Text),
+    Column("run", Text),
+    _column("versions", LargeBinary),
+    _column("kind", Text),
+    _column("body", LargeBinary),
+    _column("about_kind", Text),
+    _column("about", LargeBinary),
+    PrimaryKeyConstraint("trail", "id"),
+    Index("trail_points_run", "run", sqlite_where=text("run IS NOT NULL"), postgresql_where=text("run IS NOT NULL")),
+)
+
+trail_values = Table(
+    "trail_values",
+    metadata,
+    _column("trail"),
+    _column("channel", Text),
+    _column("version", Text),
+    _column("owner"),
+    _column("kind", Text),
+    _column("body", LargeBinary),
+    PrimaryKeyConstraint("trail", "channel", "version"),
+)
+
+trail_writes = Table(
+    "trail_writes",
+    metadata,
+    _column("trail"),
+    _column("point", Text),
+    _column("path", Text),
+    _column("task", Text),
+    _column("idx"),
+    _column("owner"),
+    _column("channel", Text),
+    _column("kind", Text),
+    _column("body", LargeBinary),
+    PrimaryKeyConstraint("trail", "point", "task", "idx"),
+)

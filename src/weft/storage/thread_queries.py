@@ -24,6 +24,7 @@ from weft.storage.tables import (
     threads,
     workspaces,
 )
+from weft.storage.trail_queries import DELETE_BELOW_THREAD
 
 # Questions.
 
@@ -166,7 +167,7 @@ def _deletions() -> Sequence[Query]:
     return [*parts, Query(delete(threads).where(threads.c.n == p("n")))]
 
 
-DELETE_THREAD = _deletions()
+DELETE_THREAD = (*DELETE_BELOW_THREAD, *_deletions())
 """In this order: what belongs to a thread is found by its runs."""
 
 

@@ -191,3 +191,51 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("n", name="workspaces_pk"),
         sa.UniqueConstraint("name", name="workspaces_name_uq"),
     )
+    op.create_table(
+        "trails",
+        _number(),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("thread", sa.Text(), nullable=False),
+        sa.Column("namespace", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="trails_pk"),
+        sa.UniqueConstraint("workspace", "thread", "namespace", name="trails_workspace_thread_namespace_uq"),
+    )
+    op.create_table(
+        "trail_points",
+        sa.Column("trail", NUMBER, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("parent", sa.Text(), nullable=True),
+        sa.Column("run", sa.Text(), nullable=True),
+        sa.Column("versions", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("about_kind", sa.Text(), nullable=False),
+        sa.Column("about", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("trail", "id", name="trail_points_pk"),
+    )
+    op.create_index("trail_points_run", "trail_points", ["run"], unique=False, **_where("run IS NOT NULL"))
+    op.create_table(
+        "trail_values",
+        sa.Column("trail", NUMBER, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("trail", "channel", "version", name="trail_values_pk"),
+    )
+    op.create_table(
+        "trail_writes",
+        sa.Column("trail", NUMBER, nullable=False),
+        sa.Column("point", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("idx", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("trail", "point", "task", "idx", name="trail_writes_pk"),
+    )

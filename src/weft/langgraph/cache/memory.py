@@ -1,0 +1,5 @@
+"""Caches of results in memory."""
+
+from weft.langgraph.words import InMemoryCache
+
+__all__ = ["InMemoryCache"]

@@ -1,0 +1,1 @@
+"""Checkpointers, as ``langgraph.checkpoint`` offers them."""

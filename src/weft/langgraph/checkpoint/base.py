@@ -1,0 +1,5 @@
+"""What all checkpointers are here."""
+
+from weft.langgraph.points import WeftCheckpointer as BaseCheckpointSaver
+
+__all__ = ["BaseCheckpointSaver"]

@@ -1,0 +1,5 @@
+"""Checkpointers in a file."""
+
+from weft.langgraph.points import SqliteSaver
+
+__all__ = ["SqliteSaver"]

@@ -1,0 +1,5 @@
+"""Graphs of a state, as ``langgraph.graph.state`` offers them."""
+
+from weft.langgraph.compiled import CompiledStateGraph, StateGraph
+
+__all__ = ["CompiledStateGraph", "StateGraph"]
