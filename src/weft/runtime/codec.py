@@ -108,6 +108,7 @@ class _Woken(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 class _Head(Struct, frozen=True, omit_defaults=True):
     frontier: tuple[_Woken, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 class _Update(Struct, frozen=True, omit_defaults=True):
@@ -204,7 +205,7 @@ def dump_checkpoint(graph: Graph, checkpoint: Checkpoint, slots: Slots, path: st
         path=path,
         step=checkpoint.step,
         version=graph.version,
-        head=_encoder.encode(_Head(frontier)),
+        head=_encoder.encode(_Head(frontier, checkpoint.held)),
         slots=changed,
         ranges=dict(slots.ranges),
     )
@@ -217,7 +218,8 @@ def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoin
         SchemaMismatch: the graph has changed so that it cannot go on from here.
     """
     frontier: list[Activation] = []
-    for woken in _decode_head(snapshot.head).frontier:
+    head = _decode_head(snapshot.head)
+    for woken in head.frontier:
         node = graph.nodes.get(woken.node)
         if node is None:
             raise SchemaMismatch(
@@ -226,7 +228,8 @@ def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots) -> Checkpoin
             )
         payload = decode(bytes(woken.sent[0]), node.payload) if woken.sent else None
         frontier.append(Activation(woken.id, woken.node, payload, bool(woken.sent)))
-    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=tuple(frontier))
+    held = tuple([name for name in head.held if name in graph.nodes])
+    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=tuple(frontier), held=held)
 
 
 def dump_update(graph: Graph, path: str, step: int, activation: Activation, update: Update) -> FinishedRow:
