@@ -38,7 +38,6 @@ async def attempt(graph: Graph, state: Mapping[str, Any], activation: Activation
         Exception: what the last attempt raised, where nothing takes its place.
     """
     node = graph.nodes[activation.node]
-    policy = node.policy
     number = 1
     while True:
         told.started(activation, number)
@@ -47,17 +46,17 @@ async def attempt(graph: Graph, state: Mapping[str, Any], activation: Activation
             if (beat := BEAT.get()) is not None:
                 beat()
                 context = heard(context, beat)
-            if policy.timeout is None and policy.idle is None and policy.cache is None and policy.breaker is None:
-                update = await node.run(state, activation.payload, context)
-            else:
+            if graph.guarded and node.name in graph.guarded:
                 update = await _guarded(graph, node, state, activation.payload, context)
+            else:
+                update = await node.run(state, activation.payload, context)
             graph.check(activation.node, update)
             return update
         except Leaving:
             told.finished(activation, NOTHING_DONE, alone=True)
             raise
         except Exception as error:
-            retry = policy.retrying(error, number)
+            retry = node.policy.retrying(error, number)
             told.failed(activation, error, number, retrying=retry is not None)
             if retry is None:
                 return await _given_up(graph, state, activation, told, error, number)

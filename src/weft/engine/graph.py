@@ -101,6 +101,7 @@ class Graph:
         "deferred",
         "enter",
         "first",
+        "guarded",
         "leave",
         "listeners",
         "name",
@@ -133,6 +134,7 @@ class Graph:
         self.schedule: Schedule = schedule
         self.first = tuple(first)
         self.parallel = parallel
+        self.guarded = frozenset(node.name for node in nodes if node.policy.guards)
         self.deferred = frozenset(node.name for node in nodes if node.defer)
         self.writers = MappingProxyType(dict(writers))
         if len(self.nodes) != len(nodes):

@@ -78,6 +78,11 @@ class Policy(Struct, frozen=True, kw_only=True):
     def handlers(self) -> tuple[str, ...]:
         return (self.on_error,) if self.on_error else ()
 
+    @property
+    def guards(self) -> bool:
+        """Whether an attempt is more than a call of the node."""
+        return any(one is not None for one in (self.timeout, self.idle, self.cache, self.breaker))
+
     def retrying(self, error: Exception, attempt: int) -> Retry | None:
         """By which rule ``error`` in ``attempt`` is worth another one."""
         if self.retry is None:

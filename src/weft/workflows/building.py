@@ -1,6 +1,5 @@
 """From what was declared with a ``StateGraph`` to the graph that the engine runs."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from weft.engine.graph import NOTHING, Graph, Link, Node, NodeFn, Schedule, Send
 from weft.engine.policy import Failure, Policy
 from weft.errors import GraphError
 from weft.workflows.commands import END, START, Command, targets
-from weft.workflows.edges import Conditional, following, state_after
+from weft.workflows.edges import Conditional, followed, following, state_after
 from weft.workflows.nodes import Mapped, Shape, of_function, of_target, payload_of, shape_of, update_of
 from weft.workflows.schema import Schema, View, as_writes, is_state
 from weft.workflows.workflow import Workflow
@@ -82,7 +81,7 @@ class _Build:
                 channels[f"join:{index}:{end}"] = Barrier(frozenset(names))
                 joined.setdefault(end, []).append(f"join:{index}:{end}")
         nodes = [self._node(name, node, tuple(joined.get(name, ()))) for name, node in self._nodes.items()]
-        waits = any(inspect.iscoroutinefunction(edge.route) for edge in self._routes.get(START, ()))
+        waits = any(edge.waits for edge in self._routes.get(START, ()))
         if waits:
             nodes.append(self._entry())
         visible = tuple(self._output.channels)
@@ -118,7 +117,7 @@ class _Build:
         run, follow = self._work(name, declared, declared.work, declared.shape), None
         if joins or routes:
             follow = following(name, tuple(joins), routes, self._own, self._view)
-            run = _followed(run, follow)
+            run = followed(run, follow, () if joins else routes, self._own, self._view)
         policy = msgspec.structs.replace(
             declared.policy, rescue=self._rescue(name, declared, follow), cache=self._cache(declared)
         )
@@ -231,13 +230,6 @@ class _Build:
 def is_target(work: Any) -> bool:
     """Whether it is something with a graph: an agent, a workflow."""
     return not isinstance(work, type) and callable(getattr(work, "graph", None)) and hasattr(work, "name")
-
-
-def _followed(run: NodeFn, follow: Any) -> NodeFn:
-    async def followed(state: State, payload: Any, ctx: Context[Any]) -> Update:
-        return await follow(state, await run(state, payload, ctx))
-
-    return followed
 
 
 def _failed(node: str, error: Exception) -> Failure:

@@ -7,7 +7,8 @@ from typing import Any, Literal, TypeAlias, cast, get_args, get_origin, get_type
 from msgspec import Struct
 
 from weft.engine.channels import UNSET, Channel, LastValue
-from weft.engine.graph import FollowFn, Link, Send, State, Update
+from weft.engine.context import Context
+from weft.engine.graph import FollowFn, Link, NodeFn, Send, State, Update
 from weft.errors import GraphError
 from weft.workflows.commands import END, targets
 from weft.workflows.schema import View
@@ -23,6 +24,11 @@ class Conditional(Struct, frozen=True):
     who: str
     links: tuple[Link, ...]
     """Where it may lead; empty where nobody said."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether its answer has to be awaited."""
+        return inspect.iscoroutinefunction(self.route)
 
 
 def conditional(start: str, route: Route, to: Any) -> Conditional:
@@ -53,6 +59,32 @@ def _annotated(route: Route) -> list[str]:
     except (NameError, TypeError, AttributeError):
         return []
     return [name for name in get_args(returns) if isinstance(name, str)] if get_origin(returns) is Literal else []
+
+
+def followed(
+    run: NodeFn, follow: FollowFn, routes: Sequence[Conditional], channels: Mapping[str, Channel], view: View | None
+) -> NodeFn:
+    """The node, and what follows from its update. The usual case, one route that names a node, takes a short way."""
+    only = routes[0] if len(routes) == 1 and routes[0].to is None and not routes[0].waits else None
+    if only is None:
+
+        async def long(state: State, payload: Any, ctx: Context[Any]) -> Update:
+            return await follow(state, await run(state, payload, ctx))
+
+        return long
+    route, who = only.route, only.who
+
+    async def short(state: State, payload: Any, ctx: Context[Any]) -> Update:
+        update = await run(state, payload, ctx)
+        after = state_after(channels, state, update.writes)
+        where = route(after if view is None else view(after))
+        if type(where) is str:
+            goto = () if where == END else (where,)
+            return Update(update.writes, update.sends, (*update.goto, *goto) if update.goto else goto, update.instead)
+        goto, sends = targets(await where if inspect.isawaitable(where) else where, None, who)
+        return Update(update.writes, [*update.sends, *sends], [*update.goto, *goto], update.instead)
+
+    return short
 
 
 def following(

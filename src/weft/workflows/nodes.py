@@ -97,7 +97,7 @@ def of_function(
     """A user's function as the engine calls it. ``instance`` makes the dict of a ``Send`` what it is typed as."""
     if deps is not None:
         function = _with_typed_deps(function, shape, deps)
-    context = shape.context
+    alone, second = shape.context == "no", shape.context == "second"
     waits = inspect.iscoroutinefunction(function)
     plain = not any(isinstance(channel, Topic) for channel in known.values())
 
@@ -107,10 +107,7 @@ def of_function(
         else:
             seen = payload if instance is None or not isinstance(payload, dict) else instance(cast("State", payload))
         try:
-            if context == "no":
-                given = function(seen)
-            else:
-                given = function(seen, ctx) if context == "second" else function(seen, ctx=ctx)
+            given = function(seen) if alone else function(seen, ctx) if second else function(seen, ctx=ctx)
             if waits:
                 given = await given
         except Leaving as left:
