@@ -90,6 +90,8 @@ def _labels(lines: Sequence[Line], dx: float, dy: float) -> list[str]:
     for line in lines:
         (x, y), (nx, ny), *_ = line.points
         along, width = 0.5, len(line.arrow.label) * LETTER * 0.85
+        if line.arrow.start == line.arrow.end:
+            y = ny = y - 12
         for along in (0.5, 0.34, 0.66, 0.22, 0.78):
             at = (x + (nx - x) * along + dx, y + (ny - y) * along + dy)
             if all(abs(at[0] - ox) > (width + ow) / 2 or abs(at[1] - oy) > 13 for ox, oy, ow in taken):
