@@ -1,6 +1,7 @@
 """Random graphs: the same result in every run and under both schedules, and from any step on after a stop."""
 
 import asyncio
+import itertools
 import operator
 from typing import Annotated, Any, TypedDict
 
@@ -27,7 +28,7 @@ def shapes(draw: Any) -> dict[str, Any]:
     widths = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
     layers = [[f"n{depth}_{place}" for place in range(width)] for depth, width in enumerate(widths)]
     edges: list[tuple[Any, str]] = [(START, name) for name in layers[0]]
-    for above, below in zip(layers, layers[1:], strict=False):
+    for above, below in itertools.pairwise(layers):
         for name in below:
             starts = draw(st.lists(st.sampled_from(above), min_size=1, max_size=3, unique=True))
             edges.append((starts if len(starts) > 1 and draw(st.booleans()) else starts[0], name))
@@ -124,7 +125,8 @@ def test_what_a_step_stores_does_not_grow_with_the_state() -> None:
 
     graph = (
         StateGraph(Log).add_node("go", lambda state: {"lines": ["x" * 100], "n": 1})
-        .add_edge(START, "go").add_conditional_edges("go", lambda state: "go" if state["n"] < 1000 else END, ["go", END])
+        .add_edge(START, "go")
+        .add_conditional_edges("go", lambda state: "go" if state["n"] < 1000 else END, ["go", END])
         .compile().graph()
     )  # fmt: skip
     notes = Notes()
