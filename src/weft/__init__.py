@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weft.runtime.result import Result as Result
     from weft.tools.base import Tool as Tool
     from weft.tools.function import tool as tool
+    from weft.tools.mcp.toolset import MCP as MCP
     from weft.workflows.flows import step as step
     from weft.workflows.flows import workflow as workflow
     from weft.workflows.stategraph import END as END
@@ -51,6 +52,7 @@ _ROOMS = {
     "Hook": "weft.agents.hooks",
     "LastValue": "weft.engine.channels",
     "Limits": "weft.runtime.limits",
+    "MCP": "weft.tools.mcp.toolset",
     "Message": "weft.messages",
     "Result": "weft.runtime.result",
     "Retry": "weft.engine.policy",
