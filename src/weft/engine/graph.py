@@ -36,8 +36,8 @@ class Update(Struct, frozen=True):
 class Leaving(GraphError):
     """A node of a graph that was called by another graph says what the calling node does. Control flow."""
 
-    def __init__(self, node: str, command: Any) -> None:
-        super().__init__(f"node {node!r} gave a command for the parent of its graph, and there is none")
+    def __init__(self, message: str, command: Any = None) -> None:
+        super().__init__(message)
         self.command = command
 
 

@@ -210,7 +210,7 @@ async def update_of(given: Any, known: Mapping[str, Channel], name: str) -> Upda
 
 def _of_command(command: Command[Any], known: Mapping[str, Channel], name: str) -> Update:
     if command.graph == Command.PARENT:
-        raise Leaving(name, command)
+        raise Leaving(f"node {name!r} gave a command for the parent of its graph, and there is none", command)
     if command.graph is not None:
         raise GraphError(f"node {name!r} gave a command for graph {command.graph!r}; only Command.PARENT is known")
     goto, sends = targets(command.goto, None, f"the command of node {name!r}")
