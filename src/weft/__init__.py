@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from weft.agents.agent import Agent as Agent
     from weft.agents.hooks import Hook as Hook
     from weft.app import App as App
+    from weft.engine.breaker import Breaker as Breaker
+    from weft.engine.cache import Cache as Cache
+    from weft.engine.channels import Barrier as Barrier
+    from weft.engine.channels import Ephemeral as Ephemeral
+    from weft.engine.channels import LastValue as LastValue
+    from weft.engine.channels import Topic as Topic
     from weft.engine.context import Context as Context
     from weft.engine.graph import Send as Send
     from weft.engine.policy import Retry as Retry
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
     from weft.tools.base import Tool as Tool
     from weft.tools.function import tool as tool
     from weft.tools.mcp.toolset import MCP as MCP
+    from weft.workflows.flows import step as step
+    from weft.workflows.flows import workflow as workflow
     from weft.workflows.stategraph import END as END
     from weft.workflows.stategraph import START as START
     from weft.workflows.stategraph import Command as Command
@@ -33,12 +41,17 @@ if TYPE_CHECKING:
 _ROOMS = {
     "Agent": "weft.agents.agent",
     "App": "weft.app",
+    "Barrier": "weft.engine.channels",
+    "Breaker": "weft.engine.breaker",
+    "Cache": "weft.engine.cache",
     "Command": "weft.workflows.stategraph",
     "Context": "weft.engine.context",
     "ContextPolicy": "weft.memory.window",
     "END": "weft.workflows.stategraph",
     "Envelope": "weft.events",
+    "Ephemeral": "weft.engine.channels",
     "Hook": "weft.agents.hooks",
+    "LastValue": "weft.engine.channels",
     "Limits": "weft.runtime.limits",
     "MCP": "weft.tools.mcp.toolset",
     "Message": "weft.messages",
@@ -49,8 +62,11 @@ _ROOMS = {
     "Send": "weft.engine.graph",
     "StateGraph": "weft.workflows.stategraph",
     "Tool": "weft.tools.base",
+    "Topic": "weft.engine.channels",
     "WeftError": "weft.errors",
+    "step": "weft.workflows.flows",
     "tool": "weft.tools.function",
+    "workflow": "weft.workflows.flows",
 }
 """Where each public name lives: a room is entered when it is asked for, so that ``import weft`` is light."""
 

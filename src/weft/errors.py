@@ -18,6 +18,7 @@ WeftError
 ├── OutputInvalid             the model's final answer does not match the declared type
 ├── LimitExceeded             a limit of turns, tool calls, tokens, money or time is reached
 ├── NodeTimeout               a node ran longer than its policy allows
+├── CircuitOpen               a node failed too often and is left alone for a while: the message says until when
 ├── StoreError                the store could not do what was asked
 │   ├── NotFound              there is no such row, or the caller may not see it
 │   ├── Conflict              someone else was first: a busy thread, a reused idempotency key
@@ -111,6 +112,11 @@ class LimitExceeded(WeftError):
 
 class NodeTimeout(WeftError):
     code = "node.timeout"
+    retryable = True
+
+
+class CircuitOpen(WeftError):
+    code = "node.circuit_open"
     retryable = True
 
 

@@ -43,11 +43,11 @@ def fails(error: Exception, times: int = 10**9) -> NodeFn:
     return run
 
 
-async def test_a_step_runs_side_by_side_and_commits_in_the_order_of_the_graph() -> None:
+async def test_a_step_runs_side_by_side_and_commits_in_the_order_of_the_names() -> None:
     seen: list[str] = []
     on = graph(
-        node("slow", sleeps(0.02, "slow", seen)), node("quick", sleeps(0, "quick", seen)),
-        channels=LOG, start=["slow", "quick"],
+        node("a slow one", sleeps(0.02, "slow", seen)), node("quick", sleeps(0, "quick", seen)),
+        channels=LOG, start=["quick", "a slow one"],
     )  # fmt: skip
     notes = Notes()
     end = await drive(on, begin(on, Checkpoint(), None), notes)
@@ -73,8 +73,8 @@ async def test_eager_commits_each_when_it_is_done_and_a_slow_branch_holds_nobody
 async def test_one_failure_cancels_its_siblings_and_waits_for_them() -> None:
     seen: list[str] = []
     on = graph(
-        node("slow", sleeps(5, "slow", seen)), node("bad", fails(ValueError("no"))),
-        channels=LOG, start=["slow", "bad"],
+        node("a slow one", sleeps(5, "slow", seen)), node("bad", fails(ValueError("no"))),
+        channels=LOG, start=["a slow one", "bad"],
     )  # fmt: skip
     with pytest.raises(ValueError, match="no"):
         await drive(on, begin(on, Checkpoint(), None), Notes())

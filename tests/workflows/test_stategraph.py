@@ -122,7 +122,7 @@ async def test_only_those_who_may_write_a_field_do() -> None:
 
 
 BAD: list[tuple[Any, str]] = [
-    (lambda: StateGraph(int), "TypedDict or a dataclass"),
+    (lambda: StateGraph(int), "a TypedDict, a dataclass or a Pydantic model"),
     (lambda: StateGraph(State).add_node("a", step("a")).compile(), "no edge from START"),
     (lambda: StateGraph(State).add_node("a", step("a")).add_node("a", step("a")), "already"),
     (lambda: StateGraph(State).add_node("a", step("a")).add_edge(START, "a").add_edge("a", "b").compile(), "'b'"),

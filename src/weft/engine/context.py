@@ -1,7 +1,7 @@
 """What a node or a tool may know and do while it runs. Seven names; it does not grow."""
 
-from collections.abc import Awaitable
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 D = TypeVar("D")
 
@@ -117,3 +117,51 @@ class Context(Generic[D]):
         if id in answers:
             return answers[id]
         raise Interrupted((Asked(id, self.path, payload, schema),))
+
+
+class _Through:
+    """A host in front of another one."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+
+class _Heard(_Through):
+    def __init__(self, host: Host, beat: Callable[[], None]) -> None:
+        super().__init__(host)
+        self._beat = beat
+
+    def emit(self, path: tuple[str, ...], event: Any) -> None:
+        self._beat()
+        self._host.emit(path, event)
+
+
+class _Led(_Through):
+    def __init__(self, host: Host, place: Callable[[tuple[str, ...], Target], tuple[str, ...]]) -> None:
+        super().__init__(host)
+        self._place = place
+
+    def call(self, path: tuple[str, ...], target: Target, input: Any) -> Awaitable[Any]:
+        return self._host.call(self._place(path[:-1], target), target, input)
+
+
+def heard(ctx: Context[D], beat: Callable[[], None]) -> Context[D]:
+    """The same context; ``beat`` is called for everything that it emits."""
+    return _hosted(ctx, _Heard(ctx._host, beat))  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
+def led(ctx: Context[D], place: Callable[[tuple[str, ...], Target], tuple[str, ...]]) -> Context[D]:
+    """The same context; ``place`` says at which path a call is on record."""
+    return _hosted(ctx, _Led(ctx._host, place))  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
+def with_deps(ctx: Context[Any], deps: D) -> Context[D]:
+    """The same context with other dependencies."""
+    return Context(ctx.run, ctx.path, deps, ctx._host)  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
+def _hosted(ctx: Context[D], host: _Through) -> Context[D]:
+    return Context(ctx.run, ctx.path, ctx.deps, cast("Host", host))  # it hands on whatever it has not itself

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +34,27 @@ class Update(Struct, frozen=True):
     """Whether ``sends`` and ``goto`` replace the fixed successors."""
 
 
+class Leaving(GraphError):
+    """A node of a graph that was called by another graph says what the calling node does. Control flow."""
+
+    def __init__(self, message: str, command: Any = None) -> None:
+        super().__init__(message)
+        self.command = command
+
+
+class Link(Struct, frozen=True):
+    """Where a node may lead, for drawings and checks."""
+
+    to: str
+    """A node, or ``END``."""
+    label: str = ""
+    sure: bool = False
+    """Whether it is always followed."""
+
+
+END = "__end__"
+"""What a ``Link`` that leaves the graph leads to."""
+
 State: TypeAlias = Mapping[str, Any]
 NodeFn: TypeAlias = Callable[[State, Any, Context[Any]], Awaitable[Update]]
 FollowFn: TypeAlias = Callable[[State, Update], Awaitable[Update]]
@@ -54,6 +76,12 @@ class Node(Struct, frozen=True, kw_only=True):
     policy: Policy = DEFAULT
     follow: FollowFn | None = None
     """What else its update says when somebody writes in its name: where its conditional edges lead."""
+    defer: bool = False
+    """Whether it waits until nothing else is left to run. A ``Send`` does not wait."""
+    links: tuple[Link, ...] = ()
+    """Where it may lead beside ``then``."""
+    inside: Any = None
+    """The target that it runs, where that is all it does."""
 
 
 class Graph:
@@ -61,7 +89,8 @@ class Graph:
 
     ``writers`` says who may write a channel; one that is not in it may be written by every node.
     ``schedule`` is ``superstep`` (all activations of a step commit together) or ``eager`` (each
-    commits when it is done and wakes what is ready).
+    commits when it is done and wakes what is ready); at most ``parallel`` nodes of a run work at once.
+    ``first`` says where an input may lead, for drawings.
 
     Raises:
         GraphError: something is named that is not there.
@@ -70,12 +99,16 @@ class Graph:
     __slots__ = (
         "allowed",
         "channels",
+        "deferred",
         "enter",
         "evolution",
+        "first",
+        "guarded",
         "leave",
         "listeners",
         "name",
         "nodes",
+        "parallel",
         "passing",
         "schedule",
         "version",
@@ -93,6 +126,8 @@ class Graph:
         schedule: Schedule = "superstep",
         writers: Mapping[str, frozenset[str]] = NOTHING,
         evolution: Evolution = UNVERSIONED,
+        first: Sequence[Link] = (),
+        parallel: int | None = None,
     ) -> None:
         self.name = name
         self.channels = MappingProxyType(dict(channels))
@@ -101,6 +136,10 @@ class Graph:
         self.leave = leave
         self.evolution = evolution
         self.schedule: Schedule = schedule
+        self.first = tuple(first)
+        self.parallel = parallel
+        self.guarded = frozenset(node.name for node in nodes if node.policy.guards)
+        self.deferred = frozenset(node.name for node in nodes if node.defer)
         self.writers = MappingProxyType(dict(writers))
         if len(self.nodes) != len(nodes):
             raise GraphError(f"graph {name!r} has two nodes of the same name")
@@ -119,6 +158,12 @@ class Graph:
     def graph(self) -> "Graph":
         """A graph is a target itself."""
         return self
+
+    def rewired(self, node: Node) -> "Graph":
+        """The same graph with ``node`` in the place of the one of its name."""
+        other = copy(self)
+        other.nodes = MappingProxyType({**self.nodes, node.name: node})
+        return other
 
     def check(self, node: str, update: Update) -> None:
         """See that ``node`` may do what it did.
@@ -157,5 +202,6 @@ class Graph:
             sorted((key, type(channel).__name__, repr(channel.of)) for key, channel in self.channels.items()),
             sorted((node.name, node.then, node.listens, repr(node.payload)) for node in self.nodes.values()),
             self.schedule,
+            *sorted(self.deferred),
         ]
         return hashlib.sha256(repr(shape).encode()).hexdigest()[:12]

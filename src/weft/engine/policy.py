@@ -1,14 +1,19 @@
-"""What to do when a node is slow or fails."""
+"""What to do when a node is slow, fails, or need not run at all."""
 
 import random
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from weft.errors import WeftError
+from weft.engine.breaker import Breaker
+from weft.engine.cache import Cache
+from weft.errors import CircuitOpen, WeftError
 
 Retryable: TypeAlias = tuple[type[Exception], ...] | Callable[[Exception], bool]
+
+Effect: TypeAlias = Literal["read", "idempotent", "once"]
+"""What running it a second time would do: nothing to the world, the same again, or harm."""
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -22,34 +27,22 @@ class Retry(Struct, frozen=True, kw_only=True):
     longest: float = 30.0
     jitter: bool = True
     on: Retryable | None = None
-    """Which errors; by default Weft's own that are ``retryable``."""
+    """Which errors; by default Weft's own that are ``retryable``, but not an open circuit."""
 
     def pause_before(self, attempt: int) -> float:
         """Seconds to wait before ``attempt`` (2 is the first retry)."""
         pause = min(self.longest, self.pause * self.factor ** (attempt - 2))
         return pause * random.uniform(0.5, 1.0) if self.jitter else pause
 
-    def wants(self, error: Exception, attempt: int) -> bool:
-        """Whether ``error`` in ``attempt`` is worth another one."""
-        if attempt >= self.attempts:
-            return False
+    def meant(self, error: Exception) -> bool:
+        """Whether it is for errors of this kind."""
         if self.on is None:
-            return isinstance(error, WeftError) and error.retryable
+            return isinstance(error, WeftError) and error.retryable and not isinstance(error, CircuitOpen)
         return self.on(error) if callable(self.on) else isinstance(error, self.on)
 
-
-class Policy(Struct, frozen=True, kw_only=True):
-    """How a node is run."""
-
-    retry: Retry | None = None
-    timeout: float | None = None
-    """Seconds for one attempt."""
-    on_error: str | None = None
-    """The node that takes over when all attempts failed; a ``Send`` brings it a ``Failure``."""
-
-    @property
-    def handlers(self) -> tuple[str, ...]:
-        return (self.on_error,) if self.on_error else ()
+    def wants(self, error: Exception, attempt: int) -> bool:
+        """Whether ``error`` in ``attempt`` is worth another one."""
+        return attempt < self.attempts and self.meant(error)
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -58,6 +51,46 @@ class Failure(Struct, frozen=True, kw_only=True):
     node: str
     code: str
     message: str
+
+
+Rescue: TypeAlias = Callable[[Any, Any, Any, Failure], Awaitable[Any]]
+"""Given state, payload, context and what went wrong: the ``Update`` that counts as the node's own."""
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """How a node is run. What is not asked for costs nothing."""
+
+    retry: Retry | tuple[Retry, ...] | None = None
+    """Of several, the first that is meant for the error decides."""
+    timeout: float | None = None
+    """Seconds for one attempt."""
+    idle: float | None = None
+    """Seconds without a sign of life: anything emitted by the node, or below it, is one."""
+    cache: Cache | None = None
+    breaker: Breaker | None = None
+    rescue: Rescue | None = None
+    """Takes the node's place when all attempts failed."""
+    on_error: str | None = None
+    """The node that takes over when all that failed too; a ``Send`` brings it a ``Failure``."""
+    effect: Effect = "idempotent"
+
+    @property
+    def handlers(self) -> tuple[str, ...]:
+        return (self.on_error,) if self.on_error else ()
+
+    @property
+    def guards(self) -> bool:
+        """Whether an attempt is more than a call of the node."""
+        return any(one is not None for one in (self.timeout, self.idle, self.cache, self.breaker))
+
+    def retrying(self, error: Exception, attempt: int) -> Retry | None:
+        """By which rule ``error`` in ``attempt`` is worth another one."""
+        if self.retry is None:
+            return None
+        for retry in (self.retry,) if isinstance(self.retry, Retry) else self.retry:
+            if retry.meant(error):
+                return retry if attempt < retry.attempts else None
+        return None
 
 
 DEFAULT = Policy()

@@ -1,15 +1,16 @@
 """The loop: run what is in the frontier side by side, apply, commit. The engine's only concurrency."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from weft.engine.attempt import attempt as _attempt
+from weft.engine.attempt import describe as describe
 from weft.engine.context import Asked, Context, Interrupted
-from weft.engine.graph import Graph, Send, Update
-from weft.engine.policy import Failure
+from weft.engine.graph import Graph, Update
 from weft.engine.step import Activation, Checkpoint, apply
-from weft.errors import LimitExceeded, NodeTimeout, WeftError
+from weft.errors import LimitExceeded
 
 
 class Recorder(Protocol):
@@ -99,6 +100,7 @@ async def _side_by_side(
     questions: list[Asked] = []
     errors: list[Exception] = []
     tasks: list[asyncio.Task[None]] = []
+    gate = None if graph.parallel is None else asyncio.Semaphore(graph.parallel)
 
     async def run(activation: Activation) -> None:
         try:
@@ -118,7 +120,7 @@ async def _side_by_side(
             if activation.id in finished:
                 updates[activation.id] = finished[activation.id]
             else:
-                tasks.append(group.create_task(run(activation)))
+                tasks.append(group.create_task(run(activation) if gate is None else _gated(gate, run, activation)))
     if errors:
         raise errors[0]
     if questions:
@@ -157,6 +159,8 @@ class _Eager:
         for activation in self._checkpoint.frontier:
             if activation.id in self._begun:
                 continue
+            if self._graph.parallel is not None and len(self._running) >= self._graph.parallel:
+                return
             self._begun.add(activation.id)
             if activation.id in self._finished:
                 await self._commit(activation, self._finished[activation.id])
@@ -169,6 +173,7 @@ class _Eager:
             update = task.result()
         except Interrupted as asked:
             self._questions.extend(asked.questions)
+            await self._start()
             return
         self._recorder.finished(activation, update, alone=True)
         await self._commit(activation, update)
@@ -188,49 +193,6 @@ async def _cancel(tasks: Mapping[asyncio.Task[Update], Activation]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _attempt(graph: Graph, state: Mapping[str, Any], activation: Activation, recorder: Recorder) -> Update:
-    """Run one activation as its policy says: time limit, retries, error route."""
-    node = graph.nodes[activation.node]
-    policy = node.policy
-    attempt = 1
-    while True:
-        recorder.started(activation, attempt)
-        try:
-            if policy.timeout is None:
-                update = await node.run(state, activation.payload, recorder.context(activation))
-            else:
-                update = await _timed(node.run(state, activation.payload, recorder.context(activation)), policy.timeout)
-            graph.check(activation.node, update)
-            return update
-        except Exception as error:
-            retrying = policy.retry is not None and policy.retry.wants(error, attempt)
-            recorder.failed(activation, error, attempt, retrying=retrying)
-            if policy.retry is None or not retrying:
-                if policy.on_error is None:
-                    raise
-                return Update(sends=(Send(policy.on_error, failure(activation.node, error)),), instead=True)
-            pause = policy.retry.pause_before(attempt + 1)
-        attempt += 1
-        await asyncio.sleep(pause)
-
-
-async def _timed(running: Awaitable[Update], seconds: float) -> Update:
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            return await running
-    except TimeoutError as error:
-        if limit.expired():
-            raise NodeTimeout(f"the node ran longer than {seconds:g} s") from error
-        raise
-
-
-def failure(node: str, error: Exception) -> Failure:
-    """An error as a value."""
-    code = error.code if isinstance(error, WeftError) else "bug"
-    return Failure(node=node, code=code, message=f"{error}" if isinstance(error, WeftError) else describe(error))
-
-
-def describe(error: BaseException) -> str:
-    """A foreign error in one line."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+async def _gated(gate: asyncio.Semaphore, run: Callable[[Activation], Awaitable[None]], activation: Activation) -> None:
+    async with gate:
+        await run(activation)

@@ -2,7 +2,9 @@
 
 A checkpoint holds the *frontier*: the activations that are still to run. ``begin`` and ``apply`` make
 the next checkpoint from what nodes returned. Superstep and eager schedules are the same algebra:
-one applies a whole frontier at once, the other each activation by itself. Everything that is hard
+one applies a whole frontier at once, the other each activation by itself. Nodes that were woken stand in
+the frontier by name, then sends in the order in which they were made: so their writes come in the same
+order in every run. Everything that is hard
 about concurrency, retries and crashes lives elsewhere, so this can be tested with tables.
 """
 
@@ -35,6 +37,8 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     step: int = 0
     values: Mapping[str, Any] = NOTHING
     frontier: tuple[Activation, ...] = ()
+    held: tuple[str, ...] = ()
+    """Deferred nodes that were woken: they run when nothing else is left."""
     written: Mapping[str, list[Any]] = NO_WRITES
     """The updates of the last step by channel: what a store has to add."""
 
@@ -87,12 +91,24 @@ def _next(
             sends.extend(update.sends)
     values = _merge(graph, checkpoint.values, rest, written, woken)
     step = checkpoint.step + 1
-    frontier = [Activation(f"{step}:{name}", name) for name in woken]
+    held = checkpoint.held
+    if graph.deferred:
+        woken, held = _hold(graph, woken, held, idle=not rest and not sends)
+    frontier = [Activation(f"{step}:{name}", name) for name in (sorted(woken) if len(woken) > 1 else woken)]
     if sends:
         frontier.extend([Activation(f"{step}:{s.node}#{i}", s.node, s.payload, True) for i, s in enumerate(sends)])
     return Checkpoint(
-        step=step, values=values, frontier=(*rest, *frontier) if rest else tuple(frontier), written=written
+        step=step, values=values, frontier=(*rest, *frontier) if rest else tuple(frontier), held=held, written=written
     )
+
+
+def _hold(
+    graph: Graph, woken: dict[str, None], held: tuple[str, ...], *, idle: bool
+) -> tuple[dict[str, None], tuple[str, ...]]:
+    """What of the woken runs now, and who waits: deferred nodes, until all the others are done."""
+    held = (*held, *[name for name in woken if name in graph.deferred and name not in held])
+    now = {name: None for name in woken if name not in graph.deferred}
+    return (dict.fromkeys(held), ()) if idle and not now else (now, held)
 
 
 def _merge(

@@ -311,27 +311,12 @@ def _targets(given: Any, to: Mapping[Any, str] | None, goto: list[str], sends: l
                 goto.append(name)
 
 
-class _Policies(Struct, frozen=True):
-    """Of several policies, the first that knows the error: what the engine asks of its ``Retry``."""
-
-    policies: tuple[Retry, ...]
-
-    def wants(self, error: Exception, attempt: int) -> bool:
-        return any(policy.wants(error, 0) for policy in self.policies) and self._of(error).wants(error, attempt)
-
-    def _of(self, error: Exception) -> Retry:
-        return next((policy for policy in self.policies if policy.wants(error, 0)), self.policies[0])
-
-    def pause_before(self, attempt: int) -> float:
-        return self.policies[0].pause_before(attempt)
-
-
-def _retry(given: RetryPolicy | Sequence[RetryPolicy] | None) -> Any:
+def _retry(given: RetryPolicy | Sequence[RetryPolicy] | None) -> Retry | tuple[Retry, ...] | None:
     if given is None or given == ():
         return None
     policies = (given,) if isinstance(given, RetryPolicy) else tuple(given)
     made = tuple([_policy(one) for one in policies])
-    return made[0] if len(made) == 1 else _Policies(made)
+    return made[0] if len(made) == 1 else made
 
 
 def _policy(given: RetryPolicy) -> Retry:

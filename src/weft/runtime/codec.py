@@ -111,7 +111,7 @@ Source: TypeAlias = Literal["step", "input", "fork", "migration"]
 """What made a checkpoint."""
 
 
-_SHORT = {"frontier": "f", "version": "v", "head_seq": "m", "parent": "p", "source": "s"}
+_SHORT = {"frontier": "f", "version": "v", "head_seq": "m", "parent": "p", "source": "s", "held": "h"}
 """Names on record: a head is written at every step."""
 
 
@@ -126,6 +126,7 @@ class Head(Struct, frozen=True, omit_defaults=True, rename=_SHORT):
     parent: int | None = None
     """The step it follows, where that is not the one before."""
     source: Source = "step"
+    held: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[tuple[str, str], ...]:
@@ -256,7 +257,7 @@ def dump_checkpoint(
         path=path,
         step=checkpoint.step,
         version=graph.version,
-        head=_encoder.encode(Head(frontier, graph.evolution.version, head_seq, parent, source)),
+        head=_encoder.encode(Head(frontier, graph.evolution.version, head_seq, parent, source, checkpoint.held)),
         slots=changed,
         ranges=dict(slots.ranges),
     )
@@ -269,7 +270,8 @@ def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots, *, open: boo
         SchemaMismatch: the graph has changed so that it cannot go on from here.
     """
     frontier = load_frontier(graph, snapshot) if open else ()
-    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=frontier)
+    held = tuple([name for name in decode_head(snapshot.head).held if name in graph.nodes]) if open else ()
+    return Checkpoint(step=snapshot.step, values=slots.read(snapshot), frontier=frontier, held=held)
 
 
 def load_frontier(graph: Graph, snapshot: Snapshot) -> tuple[Activation, ...]:

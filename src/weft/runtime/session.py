@@ -195,7 +195,9 @@ class _Running:
                 seen = load_context(opened.context, opened.messages)
                 self._start = seen.start if opened.context is not None else 0
             values = {**checkpoint.values, self._rows: seen}
-            checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
+            checkpoint = Checkpoint(
+                step=checkpoint.step, values=values, frontier=checkpoint.frontier, held=checkpoint.held
+            )
         return checkpoint, finished, on_record
 
     def _read(self, snapshot: Snapshot, *, open: bool) -> Checkpoint:

@@ -19,6 +19,7 @@ STATUS: dict[type[errors.WeftError], int] = {
     errors.LimitExceeded: 429,
     errors.Cancelled: 409,
     errors.NodeTimeout: 504,
+    errors.CircuitOpen: 503,
     errors.OutputInvalid: 502,
     errors.ToolError: 502,
     errors.ModelError: 502,

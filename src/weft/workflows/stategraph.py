@@ -1,38 +1,37 @@
 """``StateGraph``: nodes that read a typed state and return what changes in it, joined by edges."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final, Generic, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
-import msgspec
-from msgspec import Struct
+from msgspec.structs import replace
 
-from weft.engine.channels import UNSET, Barrier, Channel, LastValue
-from weft.engine.context import Context
+from weft.engine.breaker import Breaker
+from weft.engine.cache import Cache
+from weft.engine.context import Target
 from weft.engine.evolution import Migration, OnChange, evolution
-from weft.engine.graph import NOTHING, FollowFn, Graph, Node, NodeFn, Schedule, Send, State, Update
-from weft.engine.policy import DEFAULT, Policy, Retry
+from weft.engine.graph import NOTHING, Link, Schedule
+from weft.engine.policy import Effect, Policy, Retry
 from weft.errors import GraphError
-from weft.runtime.result import Out
-from weft.runtime.run import Runnable
-from weft.workflows.schema import as_writes, channels_of, view_of
+from weft.workflows.building import Declaration, DeclaredNode, build, is_target
+from weft.workflows.checks import Sketch, check
+from weft.workflows.commands import END as END
+from weft.workflows.commands import START as START
+from weft.workflows.commands import Command as Command
+from weft.workflows.edges import Route, conditional
+from weft.workflows.nodes import Function, Mapped, Shape, input_hint, links_of, name_of, shape_of
+from weft.workflows.schema import Schema, schema_of
+from weft.workflows.workflow import Workflow as Workflow
 
-START: Final = "__start__"
-END: Final = "__end__"
-
-Route: TypeAlias = Callable[..., Any]
-
-
-class Command(Struct, frozen=True, kw_only=True):
-    """What a node may return to write state and say where to go, at once."""
-
-    update: Any = None
-    goto: str | Send | Sequence[str | Send] = ()
+G = TypeVar("G", bound="StateGraph")
+Work: TypeAlias = Callable[..., Any] | Target
 
 
 class StateGraph:
     """Declares a graph step by step; ``compile`` checks it and freezes it.
+
+    ``state`` is a ``TypedDict``, a dataclass or a Pydantic model. ``input_schema`` and ``output_schema`` say what of
+    it comes in and goes out, where that is less; ``context_schema`` is the class of what runs are given as ``deps``.
 
     >>> from typing import TypedDict
     >>> class Count(TypedDict):
@@ -42,272 +41,252 @@ class StateGraph:
     >>> graph = StateGraph(Count).add_node("more", more).add_edge(START, "more").add_edge("more", END).compile()
     >>> graph.run_sync({"n": 1}).output
     {'n': 2}
+
+    Raises:
+        GraphError: a schema is not a state class, or two of them do not agree on a field.
     """
 
-    def __init__(self, state: Any, *, name: str = "graph") -> None:
-        self._name = name
-        self._channels = channels_of(state)
-        self._view = view_of(state)
-        self._nodes: dict[str, tuple[NodeFn, Policy]] = {}
-        self._edges: dict[str, list[str]] = {START: []}
-        self._joins: list[tuple[tuple[str, ...], str]] = []
-        self._routes: dict[str, list[tuple[Route, Mapping[str, str] | None]]] = {}
-        self._writers: dict[str, frozenset[str]] = {}
+    def __init__(
+        self,
+        state: Any,
+        context_schema: Any = None,
+        *,
+        input_schema: Any = None,
+        output_schema: Any = None,
+        writes: Mapping[str, Sequence[str]] = NOTHING,
+        name: str = "graph",
+    ) -> None:
+        own = schema_of(state)
+        self._made = Declaration(
+            name=name,
+            state=own,
+            input=own,
+            output=own,
+            deps=context_schema,
+            channels=dict(own.channels),
+            nodes={},
+            edges={START: []},
+            joins=[],
+            routes={},
+            writers={},
+        )
+        self._made = replace(
+            self._made,
+            input=own if input_schema is None else self._joined(input_schema),
+            output=own if output_schema is None else self._joined(output_schema),
+        )
+        self.writes(**writes)
+
+    def _joined(self, schema: Any) -> Schema:
+        """A further schema, whose fields are channels too: private ones, where the state does not have them."""
+        found = schema_of(schema)
+        for name, channel in found.channels.items():
+            known = self._made.channels.setdefault(name, channel)
+            if type(channel).__name__ != "LastValue" and type(known) is not type(channel):
+                raise GraphError(f"field {name!r} of {found.type.__name__} has another reducer than in the state")
+        return found
+
+    # Nodes
 
     def add_node(
-        self,
-        node: str | Callable[..., Any],
-        run: Callable[..., Any] | None = None,
+        self: G,
+        node: str | Work,
+        work: Work | None = None,
         *,
-        retry: Retry | None = None,
+        input_schema: Any = None,
+        input: Mapped | None = None,
+        output: Mapped | None = None,
+        retry: Retry | Sequence[Retry] | None = None,
         timeout: float | None = None,
-        on_error: str | None = None,
-    ) -> "StateGraph":
-        """Add a function of ``(state)`` or ``(state, ctx)``, plain or async.
+        idle_timeout: float | None = None,
+        cache: Cache | None = None,
+        breaker: Breaker | None = None,
+        fallback: str | Work | None = None,
+        on_error: str | Function | None = None,
+        effect: Effect = "idempotent",
+        defer: bool = False,
+        listens: Sequence[str] = (),
+        destinations: Sequence[str] | Mapping[str, str] = (),
+    ) -> G:
+        """Add a function of ``(state)`` or ``(state, ctx)``, plain or async; or an agent, or another graph.
 
-        It returns changes, a ``Command`` or nothing.
-        Plain functions run in the event loop: give slow ones a thread of their own.
+        A function returns changes, a ``Command``, a list of them, or nothing. Plain functions run in the event
+        loop: give slow ones a thread of their own. A target of its own state is given ``input`` and leaves its
+        ``output`` in a field, or as a function says.
+
+        ``timeout`` and ``idle_timeout`` are seconds of one attempt; whatever the node emits is a sign of life.
+        When all attempts failed, ``fallback`` does the work (a function or target, or the name of a node to go to),
+        then ``on_error`` (the name of a node that is sent a ``Failure``, or a function of ``(state, failure)``).
+        ``defer`` waits until nothing else is left to run; ``listens`` names fields that wake the node.
+        ``destinations`` says where its commands may lead, with labels for drawings if it is a dict.
 
         Raises:
-            GraphError: the name is taken.
+            GraphError: the name is taken, or this is no node.
         """
-        function = run if run is not None else node
-        name = node if isinstance(node, str) else node.__name__
-        if not callable(function):
-            raise GraphError(f"node {name!r} needs a function")
-        if name in self._nodes or name in (START, END):
-            raise GraphError(f"graph {self._name!r} has a node {name!r} already")
-        self._nodes[name] = (
-            self._adapted(name, function),
-            Policy(retry=retry, timeout=timeout, on_error=on_error),
+        work = work if work is not None else cast("Work", node)
+        name = node if isinstance(node, str) else name_of(node)
+        if isinstance(work, str):
+            raise GraphError(f"node {name!r} needs a function, an agent or a graph")
+        if name in self._made.nodes or name in (START, END):
+            raise GraphError(f"graph {self._made.name!r} has a node {name!r} already")
+        target = is_target(work)
+        if not target and not callable(work):
+            raise GraphError(f"node {name!r} needs a function, an agent or a graph, not {type(work).__name__}")
+        shape = None if target else shape_of(cast("Function", work))
+        hint = input_schema or (input_hint(shape, self._made.state.type) if shape else None)
+        links, anywhere = self._leads(shape, destinations, work)
+        self._made.nodes[name] = DeclaredNode(
+            work=work,
+            shape=shape,
+            reads=None if hint is None else self._reads(hint, explicit=input_schema is not None),
+            given=input,
+            taken=output,
+            policy=Policy(
+                retry=retry if retry is None or isinstance(retry, Retry) else tuple(retry),
+                timeout=timeout,
+                idle=idle_timeout,
+                cache=cache,
+                breaker=breaker,
+                on_error=on_error if isinstance(on_error, str) else None,
+                effect=effect,
+            ),
+            fallback=fallback,
+            rescue=None if isinstance(on_error, str) else on_error,
+            defer=defer,
+            listens=tuple(listens),
+            links=links,
+            anywhere=anywhere,
         )
         return self
 
-    def add_edge(self, start: str | Sequence[str], end: str) -> "StateGraph":
-        """Run ``end`` after ``start``; with a list, once all in it have run (a join)."""
-        if isinstance(start, str):
-            self._edges.setdefault(start, []).append(end)
-        else:
-            self._joins.append((tuple(start), end))
-        return self
+    def _leads(self, shape: Shape | None, destinations: Any, work: Any) -> tuple[tuple[Link, ...], bool]:
+        if destinations:
+            named = cast("Mapping[str, str]", destinations) if isinstance(destinations, Mapping) else None
+            labels = named or dict.fromkeys(cast("Sequence[str]", destinations), "")
+            return tuple(Link(to, label) for to, label in labels.items()), False
+        if shape is None:
+            return (), isinstance(work, Workflow)  # a command of it may be for this graph
+        return links_of(shape.returns)
 
-    def add_sequence(self, *nodes: str | Callable[..., Any]) -> "StateGraph":
-        """Add nodes, where they are functions, and an edge from each to the next."""
-        names = [node if isinstance(node, str) else node.__name__ for node in nodes]
-        for node in nodes:
-            if not isinstance(node, str):
-                self.add_node(node)
+    def _reads(self, hint: Any, *, explicit: bool) -> Schema:
+        """What a node reads, where that is not the state of the graph."""
+        found = schema_of(hint)
+        if explicit or all(type(channel).__name__ == "LastValue" for channel in found.channels.values()):
+            for name, channel in found.channels.items():
+                self._made.channels.setdefault(name, channel)
+            return found
+        return self._joined(hint)
+
+    def add_sequence(self: G, nodes: Any, *more: Any) -> G:
+        """Add nodes, where they are functions, and an edge from each to the next. ``(name, function)`` names one."""
+        first = cast("list[Any]", nodes) if isinstance(nodes, list) else [nodes]
+        given: list[Any] = [*first, *more]
+        names: list[str] = []
+        for one in given:
+            if isinstance(one, str):
+                names.append(one)
+            elif isinstance(one, tuple):
+                name, work = cast("tuple[str, Work]", one)
+                self.add_node(name, work)
+                names.append(name)
+            else:
+                self.add_node(one)
+                names.append(name_of(one))
         for first, second in pairwise(names):
             self.add_edge(first, second)
         return self
 
-    def add_conditional_edges(self, start: str, route: Route, to: Mapping[str, str] | None = None) -> "StateGraph":
+    # Edges
+
+    def add_edge(self: G, start: str | Sequence[str], end: str) -> G:
+        """Run ``end`` after ``start``; with a list, once all in it have run (a join).
+
+        Raises:
+            GraphError: nothing comes before ``START`` or after ``END``.
+        """
+        if end == START or start == END:
+            raise GraphError("nothing leads to START, and nothing comes after END")
+        if isinstance(start, str):
+            self._made.edges.setdefault(start, []).append(end)
+        else:
+            self._made.joins.append((tuple(start), end))
+        return self
+
+    def set_entry_point(self: G, node: str) -> G:
+        """The same as an edge from ``START``."""
+        return self.add_edge(START, node)
+
+    def set_finish_point(self: G, node: str) -> G:
+        """The same as an edge to ``END``."""
+        return self.add_edge(node, END)
+
+    def add_conditional_edges(
+        self: G, start: str, route: Route, to: Mapping[Any, str] | Sequence[str] | None = None
+    ) -> G:
         """After ``start``, ask ``route(state)`` where to go: node names, ``Send`` values, or ``END``.
 
-        ``to`` translates its answers into names.
+        ``to`` translates its answers into names; a list says which names it may answer.
+
+        Raises:
+            GraphError: ``to`` is neither.
         """
-        self._routes.setdefault(start, []).append((route, to))
+        self._made.routes.setdefault(start, []).append(conditional(start, route, to))
         return self
 
-    def writes(self, **writers: Sequence[str]) -> "StateGraph":
+    def set_conditional_entry_point(self: G, route: Route, to: Mapping[Any, str] | Sequence[str] | None = None) -> G:
+        """The same as conditional edges from ``START``."""
+        return self.add_conditional_edges(START, route, to)
+
+    def writes(self: G, **writers: Sequence[str]) -> G:
         """Say which nodes may write a field; all others fail if they do."""
-        self._writers |= {field: frozenset(nodes) for field, nodes in writers.items()}
+        self._made.writers.update({field: frozenset(nodes) for field, nodes in writers.items()})
         return self
+
+    # The graph
 
     def compile(
         self,
         *,
         schedule: Schedule = "superstep",
+        max_concurrency: int | None = None,
         name: str | None = None,
         version: str = "",
         migrate: Mapping[tuple[str, str], Migration] | None = None,
         on_change: OnChange | None = None,
-    ) -> "Workflow[Any]":
-        """The graph, ready to run.
+    ) -> Workflow[Any]:
+        """The graph, ready to run; at most ``max_concurrency`` of its nodes work at once in a run.
 
         ``version``, ``migrate`` and ``on_change`` say what becomes of threads that an older version left in the
         midst of it (``docs/timetravel.md``).
 
         Raises:
-            GraphError: an edge leads nowhere, or nothing runs at the start.
+            GraphError: it names what is not there, a node is never reached, or a circle has no way out.
         """
-        if not self._edges[START] and START not in self._routes:
-            raise GraphError(f"graph {self._name!r} has no edge from START")
-        channels: dict[str, Channel] = dict(self._channels)
-        joined: dict[str, list[str]] = {}
-        for index, (names, end) in enumerate(self._joins):
-            channels[f"join:{index}:{end}"] = Barrier(frozenset(names))
-            joined.setdefault(end, []).append(f"join:{index}:{end}")
-        nodes = [
-            self._node(name, run, policy, tuple(joined.get(name, ()))) for name, (run, policy) in self._nodes.items()
-        ]
-        for end in (*self._edges, *self._routes, *self._edges[START]):
-            if end not in (START, END) and end not in self._nodes:
-                raise GraphError(f"an edge names {end!r}; graph {self._name!r} has no such node")
-        visible = tuple(self._channels)
-        graph = Graph(
-            name or self._name,
-            channels=channels,
-            nodes=nodes,
-            enter=self._enter,
-            leave=lambda values: {key: values[key] for key in visible if key in values},
-            schedule=schedule,
-            writers=self._writers,
-            evolution=evolution(version, migrate, on_change),
+        check(self._sketch())
+        made = self._made if name is None else replace(self._made, name=name)
+        changes = evolution(version, migrate, on_change)
+        return Workflow(build(made, schedule, max_concurrency, changes), made.state)
+
+    def _sketch(self) -> Sketch:
+        routes: dict[str, list[str]] = {}
+        anywhere = {name for name, declared in self._made.nodes.items() if declared.anywhere}
+        for start, edges in self._made.routes.items():
+            for edge in edges:
+                routes.setdefault(start, []).extend(link.to for link in edge.links)
+                if not edge.links:
+                    anywhere.add(start)
+        for name, declared in self._made.nodes.items():
+            also = [link.to for link in declared.links]
+            also += [end for end in (declared.policy.on_error, declared.fallback) if isinstance(end, str)]
+            if also:
+                routes.setdefault(name, []).extend(also)
+        woken = frozenset(name for name, declared in self._made.nodes.items() if declared.listens)
+        return Sketch(
+            self._made.name,
+            frozenset(self._made.nodes),
+            self._made.edges,
+            self._made.joins,
+            routes,
+            frozenset(anywhere),
+            woken,
         )
-        return Workflow(graph)
-
-    def _node(self, name: str, run: NodeFn, policy: Policy, listens: tuple[str, ...]) -> Node:
-        joins = [f"join:{index}:{end}" for index, (names, end) in enumerate(self._joins) if name in names]
-        routes = self._routes.get(name, [])
-        follow = self._follow(name, tuple(joins), routes) if joins or routes else None
-        run = run if follow is None else _followed(run, follow)
-        then = tuple(end for end in self._edges.get(name, []) if end != END)
-        return Node(name=name, run=run, then=then, listens=listens, policy=policy or DEFAULT, follow=follow)
-
-    def _follow(
-        self, name: str, joins: tuple[str, ...], routes: Sequence[tuple[Route, Mapping[str, str] | None]]
-    ) -> FollowFn:
-        """What its joins and conditional edges add to an update."""
-
-        async def follow(state: State, update: Update) -> Update:
-            writes = {**update.writes, **dict.fromkeys(joins, name)} if joins else update.writes
-            goto, sends = list(update.goto), list(update.sends)
-            after = self._seen(_after(self._channels, state, update.writes))
-            for route, to in routes:
-                where = route(after)
-                if type(where) is str and to is None:
-                    if where != END:
-                        goto.append(where)
-                    continue
-                more, sent = _targets(await where if inspect.isawaitable(where) else where, to)
-                goto.extend(more)
-                sends.extend(sent)
-            return Update(writes, sends, goto)
-
-        return follow
-
-    def _seen(self, values: State) -> Any:
-        return values if self._view is None else self._view(values)
-
-    def _enter(self, input: Any) -> Update:
-        writes = as_writes(input, self._channels, "the input")
-        for key, value in writes.items():
-            channel = self._channels.get(key)
-            if channel is None:
-                raise GraphError(f"the input has {key!r}, which the state of graph {self._name!r} has not")
-            writes[key] = _typed(value, channel.takes)
-        goto = [end for end in self._edges[START] if end != END]
-        sends: list[Send] = []
-        for route, to in self._routes.get(START, []):
-            more, sent = _targets(route(self._seen(_after(self._channels, NOTHING, writes))), to)
-            goto.extend(more)
-            sends.extend(sent)
-        return Update(writes, sends, goto)
-
-    def _adapted(self, name: str, function: Callable[..., Any]) -> NodeFn:
-        """A user's function as the engine calls it; looked at once."""
-        view, known = self._view, self._channels
-        with_context = _takes_context(function)
-        waits = inspect.iscoroutinefunction(function)
-
-        async def run(state: State, payload: Any, ctx: Context[Any]) -> Update:
-            seen = payload if payload is not None else view(state) if view is not None else state
-            given = function(seen, ctx) if with_context else function(seen)
-            if waits:
-                given = await given
-            if isinstance(given, dict):
-                return Update(cast("dict[str, Any]", given))
-            return await _update(given, known, name)
-
-        return run
-
-
-class Workflow(Runnable[Any, Out], Generic[Out]):
-    """A compiled graph: run it, stream it, serve it from an ``App``."""
-
-    __slots__ = ("_graph", "name")
-
-    def __init__(self, graph: Graph) -> None:
-        self.name = graph.name
-        self._graph = graph
-
-    def graph(self) -> Graph:
-        return self._graph
-
-    @property
-    def version(self) -> str:
-        """As its author calls it."""
-        return self._graph.evolution.version
-
-
-def _followed(run: NodeFn, follow: FollowFn) -> NodeFn:
-    async def followed(state: State, payload: Any, ctx: Context[Any]) -> Update:
-        return await follow(state, await run(state, payload, ctx))
-
-    return followed
-
-
-async def _update(given: Any, known: Mapping[str, Channel], name: str) -> Update:
-    if inspect.isawaitable(given):
-        given = await given
-    if given is None:
-        return Update()
-    if isinstance(given, Update):
-        return given
-    if isinstance(given, Command):
-        goto, sends = _targets(given.goto, None)
-        return Update(as_writes(given.update, known, f"node {name!r}"), sends, goto)
-    return Update(as_writes(given, known, f"node {name!r}"))
-
-
-def _targets(given: Any, to: Mapping[str, str] | None) -> tuple[list[str], list[Send]]:
-    """Names and sends in what a route or a ``Command`` says."""
-    if given is None:
-        return [], []
-    items = cast("Sequence[Any]", given) if isinstance(given, list | tuple) else (given,)
-    goto: list[str] = []
-    sends: list[Send] = []
-    for item in items:
-        if isinstance(item, Send):
-            sends.append(item)
-            continue
-        target = to[item] if to is not None else item
-        if target != END:
-            goto.append(target)
-    return goto, sends
-
-
-def _after(channels: Mapping[str, Channel], state: State, writes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state as a node's own writes will make it: what its conditional edges decide on."""
-    if not writes:
-        return state
-    values = dict(state)
-    for key, value in writes.items():
-        channel = channels.get(key)
-        if type(channel) is LastValue:
-            values[key] = value
-        elif channel is not None:
-            values[key] = channel.merge(values.get(key, UNSET), [value])
-    return values
-
-
-def _typed(value: Any, of: Any) -> Any:
-    """JSON from outside in the declared type; what has it already stays as it is."""
-    given: Any = value
-    if not isinstance(value, dict | list):
-        return given
-    try:
-        return msgspec.convert(given, of)
-    except (msgspec.ValidationError, TypeError):
-        return given
-
-
-def _takes_context(function: Callable[..., Any]) -> bool:
-    """Whether it wants a second argument."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return len(positional) >= 2 and (positional[1].default is inspect.Parameter.empty or positional[1].name == "ctx")
