@@ -89,7 +89,7 @@ class SqlThreads:
         return await self._database.read(steps)
 
     async def open(self, thread_id: str, *, path: str | None = None, conversation: str | None = None) -> Opened:
-        return await self._database.read(lambda: _open(thread_id, path, conversation))
+        return await self._database.read(lambda: _open(thread_id, path, conversation), brief=conversation is None)
 
 
 class SqlBlobs:

@@ -95,12 +95,18 @@ class Writer:
 
     def read(self, work: Work) -> Future:
         """Read on the writer's own connection: memory has no other."""
-        if not self._lock.acquire(blocking=False):
-            return self.submit(work, brief=False)
+        return self.read_here(work) or self.submit(work, brief=False)
+
+    def read_here(self, work: Work) -> "Future | None":
+        """Read on the loop where it writes, unless somebody else is at it."""
+        if not self._on_loop or not self._lock.acquire(blocking=False):
+            return None
         try:
             if self._closed:
                 raise StoreError("the store is closed")
             outcome = _attempt(work, self._connection, asyncio.get_running_loop().create_future())
+        except sqlite3.Error as error:
+            raise translated(error) from error
         finally:
             self._lock.release()
         _settle([outcome])
