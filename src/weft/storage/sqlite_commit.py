@@ -1,6 +1,7 @@
 """Commits to SQLite: each passes its fence, then the rows of all go in, kind by kind."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -106,9 +107,9 @@ class CommitWriter:
         if batch.touches:
             many(self._touch.sql, [self._touch.pick((n, *touch)) for n, touch in batch.touches.items()])
         for name, statement in self._add:
-            if rows := parts[name]:
+            if rows := parts.get(name):
                 many(statement.sql, map(statement.pick, rows))
-        if batch.unclosed or parts["finished"]:
+        if batch.unclosed or "finished" in parts:
             many(self._close.sql, map(self._close.pick, parts["checkpoints"]))
         return refusals
 
@@ -161,7 +162,7 @@ class _Batch:
     __slots__ = ("parts", "places", "reached", "touches", "unclosed")
 
     def __init__(self) -> None:
-        self.parts: Parts = {kind.name: [] for kind in KINDS}
+        self.parts: Parts = defaultdict(list)
         self.places: dict[tuple[int, str, str], int] = {}
         self.reached: dict[str, int] = {}
         """The last event of each run."""
