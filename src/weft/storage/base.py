@@ -138,7 +138,7 @@ class EventRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
-    """How one channel changed in one step."""
+    """How one channel changed in one step. It is read back only as far as the ``ranges`` of a checkpoint lead to it."""
 
     channel: str
     op: Literal["set", "append", "delete"]
