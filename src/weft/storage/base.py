@@ -146,7 +146,7 @@ class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes = b""
 
 
-class CheckpointRow(Struct, frozen=True, kw_only=True):
+class CheckpointRow(Struct, frozen=True, kw_only=True, gc=False):
     """A graph's state at the edge of a step: its head, and only the slots that changed."""
 
     path: str
@@ -196,7 +196,7 @@ class RunChange(Struct, frozen=True, kw_only=True, gc=False):
     forget_input: bool = False
 
 
-class Commit(Struct, kw_only=True):
+class Commit(Struct, kw_only=True, gc=False):
     """Everything that one move of a run leaves behind: written in one transaction, or not at all.
 
     Idempotent: the same commit again changes nothing. A commit resets ``attempts`` where it holds a
