@@ -93,7 +93,11 @@ class Shared(TypedDict):
 
 
 async def test_as_a_node_of_a_graph_of_ours(store_url: str) -> None:
-    graph = weft.StateGraph(Trip).add_node("trip", from_trip := trip()).add_node("after", lambda state: {"log": ["!"]})
+    graph = (
+        weft.StateGraph(Trip)
+        .add_node("trip", from_trip := trip(), input=dict, output=dict)
+        .add_node("after", lambda state: {"log": ["!"]})
+    )
     graph.add_edge(weft.START, "trip").add_edge("trip", "after")
     assert from_trip.name == "trip"
     async with App(targets=[graph.compile(name="outer")], store=store_url) as app:

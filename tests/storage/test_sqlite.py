@@ -6,14 +6,16 @@ import sqlite3
 import subprocess
 import sys
 import warnings
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.storage.samples import LOCAL, begin, commit_of, message, no_job, record
-from weft.errors import Conflict, StoreError, StoreFull, StoreLocked, UsageError
-from weft.storage import open_store, writer
+from weft.errors import Conflict, Fenced, StoreError, StoreFull, StoreLocked, UsageError
+from weft.storage import Store, open_store, writer
+from weft.storage.base import RunRecord
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,6 +122,64 @@ async def test_it_waits_for_a_short_lock(path: Path) -> None:
     await waiting
     holder.close()
     await store.close()
+
+
+@pytest.fixture
+async def alone(path: Path) -> AsyncIterator[tuple[Store, RunRecord]]:
+    """A store whose loop writes, and a run that has just committed with nobody beside it."""
+    store = await open_store(f"sqlite:///{path}?synchronous=NORMAL")
+    run = await begin(store)
+    await store.commit(commit_of(run, 1))
+    yield store, run
+    await store.close()
+
+
+async def test_a_run_that_commits_alone_is_written_at_once_but_not_before_others_in_line(
+    alone: tuple[Store, RunRecord],
+) -> None:
+    store, run = alone
+    other = await begin(store)
+    await store.commit(commit_of(run, 2))
+    assert store.commit(commit_of(run, 3)).done()
+    first = store.commit(commit_of(other, 1))
+    behind = store.commit(commit_of(run, 4))
+    assert not first.done()
+    assert not behind.done()
+    await behind
+    assert first.done()
+    assert not store.commit(commit_of(run, 5)).done(), "it is not alone any more"
+
+
+async def test_a_run_that_commits_alone_gives_others_their_turn(alone: tuple[Store, RunRecord]) -> None:
+    store, run = alone
+    at_once = [store.commit(commit_of(run, seq)).done() for seq in range(2, 3 + writer.STREAK)]
+    assert at_once == [True] * writer.STREAK + [False]
+
+
+async def test_a_run_that_commits_alone_is_fenced_by_another_process(
+    alone: tuple[Store, RunRecord], path: Path
+) -> None:
+    store, run = alone
+    assert store.commit(commit_of(run, 2)).done()
+    elsewhere = await open_store(f"sqlite:///{path}?synchronous=NORMAL")
+    assert await elsewhere.runs.requeue(run.id, run.fence, no_job)
+    await elsewhere.close()
+    with pytest.raises(Fenced):
+        await store.commit(commit_of(run, 3))
+    assert (await store.runs.get(LOCAL, run.id)).seq == 2
+
+
+async def test_a_run_that_commits_alone_waits_for_a_lock_elsewhere(alone: tuple[Store, RunRecord], path: Path) -> None:
+    store, run = alone
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    waiting = [store.commit(commit_of(run, seq)) for seq in (2, 3)]
+    await asyncio.sleep(0.1)
+    assert not waiting[0].done()
+    holder.execute("ROLLBACK")
+    holder.close()
+    await asyncio.gather(*waiting)
+    assert (await store.runs.get(LOCAL, run.id)).seq == 3
 
 
 WRITER = """

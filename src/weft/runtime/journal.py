@@ -255,8 +255,9 @@ def encode_event(event: Event) -> bytes:
     return codec.encode(event if lean is None else lean(event), "event")
 
 
+_RUN_FINISHED = events.RunFinished()
 _LEAN: dict[type, Callable[[Any], Event]] = {
     events.MessageAdded: lambda event: events.MessageAdded(event.seq),
     events.ToolFinished: lambda event: msgspec.structs.replace(event, result=None),
-    events.RunFinished: lambda event: events.RunFinished(usage=event.usage),
+    events.RunFinished: lambda event: _RUN_FINISHED,
 }

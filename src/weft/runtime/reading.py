@@ -13,7 +13,7 @@ from weft.events import (
     ToolFinished,
     decode_event,
 )
-from weft.messages import Message, ToolResult
+from weft.messages import Message, ToolResult, Usage
 from weft.runtime.conversation import load_message
 from weft.storage.base import EventRow, RunRecord, Scope, Store
 
@@ -54,7 +54,8 @@ def _join(
     match event:
         case MessageAdded(seq=seq):
             event = MessageAdded(seq, messages.get(seq))
-        case RunFinished(usage=usage):
+        case RunFinished():
+            usage = None if record.usage is None else msgspec.json.decode(record.usage, type=Usage)
             event = RunFinished(None if record.output is None else json.loads(record.output), usage)
         case ToolFinished(call_id=call_id):
             event = msgspec.structs.replace(event, result=results.get(call_id))

@@ -142,7 +142,7 @@ class EventRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
-    """How one channel changed in one step."""
+    """How one channel changed in one step. It is read back only as far as the ``ranges`` of a checkpoint lead to it."""
 
     channel: str
     op: Literal["set", "append", "delete"]
@@ -150,7 +150,7 @@ class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes = b""
 
 
-class CheckpointRow(Struct, frozen=True, kw_only=True):
+class CheckpointRow(Struct, frozen=True, kw_only=True, gc=False):
     """A graph's state at the edge of a step: its head, and only the slots that changed."""
 
     path: str
@@ -200,7 +200,7 @@ class RunChange(Struct, frozen=True, kw_only=True, gc=False):
     forget_input: bool = False
 
 
-class Commit(Struct, kw_only=True):
+class Commit(Struct, kw_only=True, gc=False):
     """Everything that one move of a run leaves behind: written in one transaction, or not at all.
 
     Idempotent: the same commit again changes nothing. A commit resets ``attempts`` where it holds a

@@ -30,6 +30,7 @@ from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
 from weft.storage.base import ENDED, RESTING, Commit, RunChange
 from weft.storage.packing import pack_events, pack_state
+from weft.storage.phrases import shortened
 from weft.storage.pieces import counted_in, greatest, key_of
 
 NUMBER = BigInteger()
@@ -82,7 +83,8 @@ def add_rows(
         parts["events"].append((*run, commit.events[-1].seq, pack_events(commit.events)))
     if commit.messages:
         parts["messages"] += [
-            (*thread, m.seq, m.run_id, m.conversation, m.at or commit.at, m.tokens, m.body) for m in commit.messages
+            (*thread, m.seq, m.run_id, m.conversation, m.at or commit.at, m.tokens, shortened(m.body))
+            for m in commit.messages
         ]
     if commit.contexts and not stale:
         parts["contexts"] += [(*thread, c.conversation, c.start, c.body) for c in commit.contexts]

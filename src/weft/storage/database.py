@@ -16,7 +16,9 @@ class Database(Protocol):
     @property
     def url(self) -> str: ...
 
-    async def read(self, operation: Operation[T]) -> T: ...
+    async def read(self, operation: Operation[T], *, brief: bool = False) -> T:
+        """Run it outside of a transaction; ``brief`` says that it reads a few rows by their keys."""
+        ...
 
     async def write(self, operation: Operation[T], *, lone: bool = False) -> T:
         """Run it in a transaction; ``lone`` says that it is one statement, which needs none of its own."""

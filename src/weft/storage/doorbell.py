@@ -14,6 +14,8 @@ from weft.storage.postgres_url import Connection
 
 _QUIET = 0.01
 """Seconds to gather runs before the bell rings."""
+_APART = 0.1
+"""Seconds from one ring to the next at least: who is busy is heard often enough."""
 _ROOM = 7_900
 """Bytes of a notification."""
 
@@ -31,6 +33,8 @@ class Doorbell:
         self._channel = f"weft_{schema}"
         self._me = new_id("bell")
         self._waiting: set[str] = set()
+        self._next = 0.0
+        """When it may ring again, by the loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._ringing: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
@@ -40,7 +44,8 @@ class Doorbell:
         """These runs have something new."""
         self._waiting.update(runs)
         if self._timer is None and self._waiting:
-            self._timer = asyncio.get_running_loop().call_later(_QUIET, self._begin)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(loop.time() + _QUIET, self._next), self._begin)
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
         """Call ``ring`` for runs of other processes until the returned function is called."""
@@ -69,6 +74,7 @@ class Doorbell:
 
     def _begin(self) -> None:
         self._timer = None
+        self._next = asyncio.get_running_loop().time() + _APART
         runs, self._waiting = self._waiting, set()
         self._ringing = asyncio.get_running_loop().create_task(self._ring(runs, self._ringing))
 

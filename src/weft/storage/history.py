@@ -13,6 +13,7 @@ from weft.storage.base import Branch, CheckpointNote, EventRow, RunRecord, Scope
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
 from weft.storage.packing import State, pack, pack_events, pack_state, unpack_state
+from weft.storage.phrases import shortened
 from weft.storage.query import Query, Steps
 from weft.storage.run_queries import ADD_LAST_EVENT, ADD_RUN, RUN_BY_ID, RUN_BY_N
 from weft.storage.runs import run_of
@@ -203,7 +204,7 @@ def _write(branch: Branch, n: int, owner: int, run: int, at: float) -> Steps[Non
             yield q.ADD_FINISHED, {**values, "body": done.body}
     for one in branch.messages:
         values = {"n": n, "seq": one.seq, "owner": owner, "run": run, "conversation": one.conversation}
-        yield q.ADD_MESSAGE, {**values, "at": one.at or at, "tokens": one.tokens, "body": one.body}
+        yield q.ADD_MESSAGE, {**values, "at": one.at or at, "tokens": one.tokens, "body": shortened(one.body)}
     if (context := branch.context) is not None:
         values = {"n": n, "conversation": context.conversation, "owner": owner, "start": context.start}
         yield q.SET_CONTEXT, {**values, "body": context.body}

@@ -6,13 +6,13 @@ from weft.storage.query import Steps
 
 def owner_of(workspace: str, user: str) -> Steps[tuple[int, int]]:
     """The numbers of a workspace and of a user in it, which are made where they are new."""
-    rows = yield q.WORKSPACE, {"workspace": workspace}
+    names = {"workspace": workspace, "user": user}
+    rows = yield q.OWNER, names
     if not rows:
         yield q.ADD_WORKSPACE, {"workspace": workspace}
-        rows = yield q.WORKSPACE, {"workspace": workspace}
-    n: int = rows[0][0]
-    rows = yield q.OWNER, {"n": n, "user": user}
-    if not rows:
+        rows = yield q.OWNER, names
+    n, owner = rows[0]
+    if owner is None:
         yield q.ADD_OWNER, {"n": n, "user": user}
-        rows = yield q.OWNER, {"n": n, "user": user}
-    return n, rows[0][0]
+        owner = (yield q.OWNER, names)[0][1]
+    return n, owner

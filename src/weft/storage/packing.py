@@ -6,14 +6,20 @@ import msgspec
 from msgspec import Struct
 
 from weft.storage.base import CheckpointRow, EventRow
+from weft.storage.phrases import restored, shortened
 
 pack = msgspec.msgpack.Encoder().encode
 _unpack_events = msgspec.msgpack.Decoder(list[tuple[float, str, bytes]]).decode
 
 
 def pack_events(events: Sequence[EventRow]) -> bytes:
-    """Their times, paths and bodies. Their numbers follow from that of the last, which is the row's."""
-    return pack([(event.at, event.path, event.body) for event in events])
+    """Their times, paths (empty where it is that of the event before) and bodies, the numbers follow from the row's."""
+    packed: list[tuple[float, str, bytes]] = []
+    path = ""
+    for event in events:
+        packed.append((event.at, "" if event.path == path else event.path, shortened(event.body)))
+        path = event.path
+    return pack(packed)
 
 
 def unpack_events(last: int, body: bytes, after: int = 0) -> list[EventRow]:
@@ -24,12 +30,13 @@ def unpack_events(last: int, body: bytes, after: int = 0) -> list[EventRow]:
     True
     """
     packed = _unpack_events(body)
-    first = last - len(packed) + 1
-    return [
-        EventRow(seq=seq, at=at, path=path, body=event)
-        for seq, (at, path, event) in enumerate(packed, first)
-        if seq > after
-    ]
+    events: list[EventRow] = []
+    path = ""
+    for seq, (at, given, event) in enumerate(packed, last - len(packed) + 1):
+        path = given or path
+        if seq > after:
+            events.append(EventRow(seq=seq, at=at, path=path, body=restored(event)))
+    return events
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):

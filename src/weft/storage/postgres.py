@@ -91,7 +91,7 @@ class Postgres:
             link = self._links[loop] = _Link(self._url)
         return link
 
-    async def read(self, operation: Operation[T]) -> T:
+    async def read(self, operation: Operation[T], *, brief: bool = False) -> T:
         link = self._link()
 
         async def attempt() -> T:

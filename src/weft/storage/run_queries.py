@@ -6,16 +6,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal_column, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
-from weft.storage.pieces import counted_in, key_of, last_event, mine, named, p, status_is
+from weft.storage.pieces import NONE, counted_in, key_of, last_event, mine, named, p, status_is
 from weft.storage.query import Now, Query
 from weft.storage.tables import events, owners, runs, threads, workers, workspaces
 
 _QUEUED: ColumnElement[str] = literal_column("'queued'")
+_RUNNING: ColumnElement[str] = literal_column("'running'")
+_ONE: ColumnElement[int] = literal_column("1")
 _SLEEPING: ColumnElement[str] = literal_column("'sleeping'")
 
-WORKSPACE = Query(select(workspaces.c.n).where(workspaces.c.name == p("workspace")))
 ADD_WORKSPACE = Query(insert(workspaces).inline().values(name=p("workspace")).on_conflict_do_nothing())
-OWNER = Query(select(owners.c.n).where(owners.c.workspace == p("n"), owners.c.user_id == p("user")))
+OWNER = Query(
+    select(workspaces.c.n, owners.c.n)
+    .select_from(
+        workspaces.outerjoin(owners, and_(owners.c.workspace == workspaces.c.n, owners.c.user_id == p("user")))
+    )
+    .where(workspaces.c.name == p("workspace"))
+)
+"""The numbers of a workspace and of its user, as far as they are known."""
 ADD_OWNER = Query(insert(owners).inline().values(workspace=p("n"), user_id=p("user")).on_conflict_do_nothing())
 
 
@@ -52,32 +60,25 @@ RUN_BY_KEY = Query(
     select(runs.c.digest, *_record()).where(runs.c.workspace == p("n"), runs.c.idempotency_key == p("key"))
 )
 RUN_BY_ID = Query(select(*_record()).where(runs.c.id == p("id"), runs.c.workspace == p("n")))
-ADD_RUN = Query(
-    insert(runs)
-    .values(
-        id=p("id"),
-        thread=p("thread"),
-        workspace=p("n"),
-        owner=p("owner"),
-        target=p("target"),
-        status=p("status"),
-        input=p("input"),
-        first_message=0,
-        idempotency_key=p("key"),
-        digest=p("digest"),
-        epoch=0,
-        fence=0,
-        attempts=0,
-        priority=p("priority"),
-        wake_at=p("wake_at"),
-        worker=p("worker"),
-        created_at=p("at"),
-        updated_at=p("at"),
-        origin=p("origin"),
-    )
-    .on_conflict_do_nothing()
-    .returning(runs.c.n)
-)
+
+
+def _add_run(*, acquire: bool) -> Query:
+    """``acquire``: it is running from the start where no other run of its thread is."""
+    status: Any = p("status")
+    one: ColumnElement[int] = NONE
+    if acquire:
+        other = runs.alias("other")
+        busy = exists().where(other.c.thread == p("thread"), other.c.status == literal_column("'running'"))
+        status = case((busy, p("status", "t")), else_=_RUNNING)
+        one = case((busy, NONE), else_=_ONE)
+    values = {name: p(name) for name in ("id", "thread", "owner", "target", "input", "digest", "priority", "worker")}
+    made = {"workspace": p("n"), "idempotency_key": p("key"), "wake_at": p("wake_at"), "origin": p("origin")}
+    made |= {"status": status, "fence": one, "attempts": one, "epoch": NONE, "first_message": NONE}
+    adding = insert(runs).values(**values, **made, created_at=p("at"), updated_at=p("at"))
+    return Query(adding.on_conflict_do_nothing().returning(runs.c.n, runs.c.status, runs.c.fence, runs.c.attempts))
+
+
+ADD_RUN, ADD_RUNNING = _add_run(acquire=False), _add_run(acquire=True)
 
 
 @cache

@@ -187,15 +187,6 @@ class _Raced(StoreError):
 
 def _create(record: RunRecord, title: str, worker: str | None, *, acquire: bool) -> Steps[tuple[RunRecord, bool]]:
     """The run, and whether it is new; acquired for its worker if its thread is free, else kept for it."""
-    run, new = yield from _made(record, title, worker)
-    if new and acquire and run.status == "queued":
-        values = {"id": run.id, "epoch": 0, "worker": worker, "ttl": 0.0, "at": time.time()}
-        if rows := (yield q.ACQUIRE, values):
-            run = run_of(rows[0])
-    return run, new
-
-
-def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunRecord, bool]]:
     n, owner = yield from owner_of(record.workspace, record.user_id)
     digest = None if record.idempotency_key is None else _digest(record)
     if digest is not None:
@@ -218,10 +209,35 @@ def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunR
         **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
         **{"wake_at": record.wake_at, "worker": worker, "at": at, "origin": record.origin},
     }
-    new = yield q.ADD_RUN, values
-    rows = yield q.RUN_BY_ID, {"id": record.id, "n": n}
-    if new:
-        return run_of(rows[0]), True
+    if new := (yield q.ADD_RUNNING if acquire and record.wake_at is None else q.ADD_RUN, values):
+        return _new_run(record, at, worker, *new[0][1:]), True
+    return (yield from _made_before(record, n)), False
+
+
+def _new_run(record: RunRecord, at: float, worker: str | None, status: Status, fence: int, attempts: int) -> RunRecord:
+    return RunRecord(
+        id=record.id,
+        thread_id=record.thread_id,
+        target=record.target,
+        workspace=record.workspace,
+        user_id=record.user_id,
+        status=status,
+        input=record.input,
+        idempotency_key=record.idempotency_key,
+        fence=fence,
+        owner=worker,
+        attempts=attempts,
+        priority=record.priority,
+        wake_at=record.wake_at,
+        created_at=at,
+        updated_at=at,
+        origin=record.origin,
+    )
+
+
+def _made_before(record: RunRecord, workspace: int) -> Steps[RunRecord]:
+    """The run that was there already under this id."""
+    rows = yield q.RUN_BY_ID, {"id": record.id, "n": workspace}
     if not rows:
         if record.idempotency_key is None:
             raise Conflict(f"there is a run {record.id!r} already")
@@ -229,7 +245,7 @@ def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunR
     found = run_of(rows[0])
     if (found.thread_id, found.target, found.user_id) != (record.thread_id, record.target, record.user_id):
         raise Conflict(f"there is another run {record.id!r} already")
-    return found, False
+    return found
 
 
 async def _nobody(tx: Tx, job: Job) -> None:

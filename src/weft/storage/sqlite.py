@@ -99,9 +99,12 @@ class Sqlite:
         if url.path is not None:
             _warn_if_shared(url.path)
 
-    async def read(self, operation: Operation[T]) -> T:
+    async def read(self, operation: Operation[T], *, brief: bool = False) -> T:
         steps = _steps(operation)
-        return await (self._writer.read(steps) if self._memory else self._readers.submit(steps))
+        if self._memory:
+            return await self._writer.read(steps)
+        here = self._writer.read_here(steps) if brief else None
+        return await (here or self._readers.submit(steps))
 
     async def write(self, operation: Operation[T], *, lone: bool = False) -> T:
         return await self._writer.submit(_steps(operation), brief=lone)

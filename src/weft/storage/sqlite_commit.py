@@ -1,6 +1,7 @@
 """Commits to SQLite: each passes its fence, then the rows of all go in, kind by kind."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -104,11 +105,11 @@ class CommitWriter:
         refusals = [self._pass(commit, batch) for commit in commits]
         many, parts = self._cursor.executemany, batch.parts
         if batch.touches:
-            many(self._touch.sql, map(self._touch.pick, batch.touches))
+            many(self._touch.sql, [self._touch.pick((n, *touch)) for n, touch in batch.touches.items()])
         for name, statement in self._add:
-            if rows := parts[name]:
+            if rows := parts.get(name):
                 many(statement.sql, map(statement.pick, rows))
-        if batch.unclosed or parts["finished"]:
+        if batch.unclosed or "finished" in parts:
             many(self._close.sql, map(self._close.pick, parts["checkpoints"]))
         return refusals
 
@@ -128,10 +129,11 @@ class CommitWriter:
             if commit.run is not None or (attempts and commit.checkpoints):
                 self._apply(commit, n)
         if commit.messages or commit.run is not None or commit.at > touched_at + TOUCHED:
-            batch.touches.append((thread, *touch_row(commit)))
+            batch.touch(thread, touch_row(commit))
         if here is not None:
             batch.places[thread, path, ""] = here
-            batch.unclosed = batch.unclosed or bool(unclosed)
+        if unclosed or len(commit.checkpoints) > 1:
+            batch.unclosed = True
 
         def place(path: str, channel: str) -> tuple[Any, ...]:
             return batch.places.get((thread, path, channel)) or self._place_of(batch, thread, path, channel), owner
@@ -160,10 +162,16 @@ class _Batch:
     __slots__ = ("parts", "places", "reached", "touches", "unclosed")
 
     def __init__(self) -> None:
-        self.parts: Parts = {kind.name: [] for kind in KINDS}
+        self.parts: Parts = defaultdict(list)
         self.places: dict[tuple[int, str, str], int] = {}
         self.reached: dict[str, int] = {}
         """The last event of each run."""
-        self.touches: list[tuple[Any, ...]] = []
+        self.touches: dict[int, tuple[Any, ...]] = {}
+        """What is to be said of each thread."""
         self.unclosed = False
         """Whether activations of closed steps may be on record."""
+
+    def touch(self, thread: int, row: tuple[Any, ...]) -> None:
+        """Say this of a thread, beside what is said already."""
+        said = self.touches.get(thread)
+        self.touches[thread] = row if said is None else tuple(map(max, said, row))

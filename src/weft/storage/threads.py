@@ -11,6 +11,7 @@ from weft.storage.base import ContextRow, MessageRow, Opened, Page, Scope, Threa
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
+from weft.storage.phrases import restored
 from weft.storage.query import Row, Steps
 from weft.storage.state import newest
 
@@ -89,7 +90,7 @@ class SqlThreads:
         return await self._database.read(steps)
 
     async def open(self, thread_id: str, *, path: str | None = None, conversation: str | None = None) -> Opened:
-        return await self._database.read(lambda: _open(thread_id, path, conversation))
+        return await self._database.read(lambda: _open(thread_id, path, conversation), brief=conversation is None)
 
 
 class SqlBlobs:
@@ -152,7 +153,7 @@ def _thread(row: Row) -> ThreadRecord:
 
 def _message(row: Row) -> MessageRow:
     seq, conversation, run_id, at, body, tokens = row
-    return MessageRow(seq=seq, conversation=conversation, run_id=run_id, at=at, body=body, tokens=tokens)
+    return MessageRow(seq=seq, conversation=conversation, run_id=run_id, at=at, body=restored(body), tokens=tokens)
 
 
 def thread_key(scope: Scope, thread_id: str) -> dict[str, str | None]:

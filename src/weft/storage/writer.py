@@ -70,6 +70,7 @@ class Writer:
 
     def _open(self) -> None:
         self._connection = self._connect()
+        self._cursor = self._connection.cursor()
         self._commits = CommitWriter(self._connection)
         if self._on_loop:
             self._connection.execute("PRAGMA busy_timeout=0")  # the loop does not wait: the thread does
@@ -94,12 +95,18 @@ class Writer:
 
     def read(self, work: Work) -> Future:
         """Read on the writer's own connection: memory has no other."""
-        if not self._lock.acquire(blocking=False):
-            return self.submit(work, brief=False)
+        return self.read_here(work) or self.submit(work, brief=False)
+
+    def read_here(self, work: Work) -> "Future | None":
+        """Read on the loop where it writes, unless somebody else is at it."""
+        if not self._on_loop or not self._lock.acquire(blocking=False):
+            return None
         try:
             if self._closed:
                 raise StoreError("the store is closed")
             outcome = _attempt(work, self._connection, asyncio.get_running_loop().create_future())
+        except sqlite3.Error as error:
+            raise translated(error) from error
         finally:
             self._lock.release()
         _settle([outcome])
@@ -208,26 +215,26 @@ class Writer:
             return [(future, None, failure) for _, future in batch]
 
     def _transaction(self, batch: Sequence[Ticket], *, guarded: bool) -> list[Outcome]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._cursor.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
         run: list[Ticket] = []
         for ticket in batch:
             if isinstance(ticket[0], Commit):
                 run.append(ticket)
                 continue
-            outcomes += self._commit(run, guarded=guarded)
-            run = []
+            if run:
+                outcomes += self._commit(run, guarded=guarded)
+                run = []
             outcomes.append(self._guarded(ticket[0], ticket[1]))
-        outcomes += self._commit(run, guarded=guarded)
-        self._connection.execute("COMMIT")
+        if run:
+            outcomes += self._commit(run, guarded=guarded)
+        self._cursor.execute("COMMIT")
         return outcomes
 
     def _commit(self, tickets: Sequence[Ticket], *, guarded: bool) -> list[Outcome]:
         """Commits that stand together in line."""
         if guarded:
             return [self._guarded(lambda _, one=commit: self._alone(one), future) for commit, future in tickets]
-        if not tickets:
-            return []
         refusals = self._commits.write([commit for commit, _ in tickets])  # pyright: ignore[reportArgumentType]
         return [(future, None, refusal) for (_, future), refusal in zip(tickets, refusals, strict=True)]
 
