@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from weft.agents.hooks import Hook as Hook
     from weft.app import App as App
     from weft.engine.context import Context as Context
+    from weft.engine.context import interrupt as interrupt
     from weft.engine.graph import Send as Send
     from weft.engine.policy import Retry as Retry
     from weft.errors import WeftError as WeftError
     from weft.events import Envelope as Envelope
     from weft.memory.window import ContextPolicy as ContextPolicy
     from weft.messages import Message as Message
+    from weft.runtime.effects import NOT_DONE as NOT_DONE
     from weft.runtime.limits import Limits as Limits
     from weft.runtime.result import Result as Result
     from weft.tools.base import Tool as Tool
@@ -39,6 +41,7 @@ _ROOMS = {
     "Hook": "weft.agents.hooks",
     "Limits": "weft.runtime.limits",
     "Message": "weft.messages",
+    "NOT_DONE": "weft.runtime.effects",
     "Result": "weft.runtime.result",
     "Retry": "weft.engine.policy",
     "START": "weft.workflows.stategraph",
@@ -46,6 +49,7 @@ _ROOMS = {
     "StateGraph": "weft.workflows.stategraph",
     "Tool": "weft.tools.base",
     "WeftError": "weft.errors",
+    "interrupt": "weft.engine.context",
     "tool": "weft.tools.function",
 }
 """Where each public name lives: a room is entered when it is asked for, so that ``import weft`` is light."""

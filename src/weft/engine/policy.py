@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -38,6 +38,10 @@ class Retry(Struct, frozen=True, kw_only=True):
         return self.on(error) if callable(self.on) else isinstance(error, self.on)
 
 
+Effect: TypeAlias = Literal["read", "idempotent", "once"]
+"""What running it a second time would do: nothing to the world, the same again, or harm."""
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """How a node is run."""
 
@@ -46,6 +50,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     """Seconds for one attempt."""
     on_error: str | None = None
     """The node that takes over when all attempts failed; a ``Send`` brings it a ``Failure``."""
+    effect: Effect = "idempotent"
 
     @property
     def handlers(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The loop: run what is in the frontier side by side, apply, commit. The engine's only concurrency."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -210,8 +210,21 @@ async def _attempt(graph: Graph, state: Mapping[str, Any], activation: Activatio
                     raise
                 return Update(sends=(Send(policy.on_error, failure(activation.node, error)),), instead=True)
             pause = policy.retry.pause_before(attempt + 1)
+        except BaseExceptionGroup as group:
+            raise _of_group(group) from None
         attempt += 1
         await asyncio.sleep(pause)
+
+
+def _of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a node raised that did several things at once: all the questions, where nothing else went wrong."""
+    questions, rest = group.split(Interrupted)
+    return Interrupted(tuple(_questions(questions))) if questions is not None and rest is None else rest or group
+
+
+def _questions(group: BaseExceptionGroup[Interrupted]) -> Iterator[Asked]:
+    for one in group.exceptions:
+        yield from _questions(one) if isinstance(one, BaseExceptionGroup) else one.questions
 
 
 async def _timed(running: Awaitable[Update], seconds: float) -> Update:

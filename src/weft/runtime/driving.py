@@ -1,7 +1,6 @@
 """Drives runs that this process has acquired to rest, and sees to it that how each ended is on record."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from weft.engine.context import Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, WeftError
 from weft.runtime import ending
+from weft.runtime.asking import Asking
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
@@ -75,13 +75,12 @@ class Driver:
             await self._failed(journal, error, "dead")
             raise error
         resumed = record.seq > 0
-        answers: dict[str, Any] = {}
-        session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
+        asking = Asking(journal)
         async with self._ending(journal):
             if resumed:
-                given = await self._store.questions.answers(record.id)
-                answers.update({id: json.loads(body) for id, body in given.items()})
+                asking = Asking(journal, await self._store.questions.take(record.id, record.fence))
                 journal.emit((), events.RunResumed(target.name, await self._why(record)))
+            session = Session(journal, deps, asking, resumed=resumed, guard=self._guard, recent=self._recent)
             try:
                 output = await session.root(target, input)
             except Paused as paused:

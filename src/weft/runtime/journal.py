@@ -15,6 +15,7 @@ from weft.runtime import codec
 from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Hub
 from weft.storage.base import (
+    ENDED,
     CheckpointRow,
     Commit,
     ContextRow,
@@ -68,6 +69,10 @@ class Journal:
         self.hub = hub
         self.failure: Exception | None = None
         """Why a commit was lost, the first time: those after it are refused, as they would leave a gap."""
+        self.intents: dict[str, QuestionRow] = {}
+        """What must not happen twice and is under way: where the run ends first, nobody knows how it came out."""
+        self.settled: list[QuestionRow] = []
+        """What of it came to a known end: stored with the next commit."""
         self._pending: list[tuple[float, tuple[str, ...], Event]] = []
         self._held: Commit | None = None
         self._sealed: list[Envelope] = []
@@ -132,7 +137,7 @@ class Journal:
         commit.seq, commit.at = self.seq, now
         commit.events.extend([self._row(envelope) for envelope in envelopes])
         commit.messages.extend(rows)
-        commit.questions.extend(questions)
+        commit.questions.extend(questions if not self.settled and not self.intents else self._settle(questions, run))
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -149,6 +154,13 @@ class Journal:
         stored = self.store.commit(commit)
         stored.add_done_callback(lambda future: self._stored(future, envelopes))
         return stored
+
+    def _settle(self, questions: Sequence[QuestionRow], run: RunChange | None) -> list[QuestionRow]:
+        rows, self.settled = [*questions, *self.settled], []
+        if run is not None and run.status in ENDED:
+            rows.extend([msgspec.structs.replace(row, status="unknown") for row in self.intents.values()])
+            self.intents.clear()
+        return rows
 
     def _empty(self) -> Commit:
         info = self.info

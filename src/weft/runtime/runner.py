@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from weft.engine.context import Target
-from weft.errors import Conflict
 from weft.events import RESTING as LAST
 from weft.events import Envelope
-from weft.runtime import codec
 from weft.runtime.alive import TTL
+from weft.runtime.answers import canonical, check
 from weft.runtime.beginning import new_run
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
@@ -20,7 +19,7 @@ from weft.runtime.result import Result
 from weft.runtime.run import live
 from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
-from weft.storage.base import ENDED, RESTING, Page, RunRecord, Scope, Store
+from weft.storage.base import RESTING, RunRecord, Scope, Store
 
 
 class Runner:
@@ -127,23 +126,22 @@ class Runner:
             await asyncio.gather(task, return_exceptions=True)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
-        """Record answers; once no question is open, queue the run again (``here``: without a job).
+        """Record answers, all or none, and queue the run again (``here``: without a job): it goes as far as it can.
 
         Raises:
             NotFound: no such run or question.
-            Conflict: the run does not wait, or another answer was given.
+            AnswerInvalid: one does not fit its question; none is recorded.
+            Conflict: a question takes no answer any more, or has another one.
         """
-        record = await self.store.runs.get(scope, run_id)
-        if record.status in ENDED:
-            raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
-        for question, answer in answers.items():
-            await self.store.questions.answer(scope, run_id, question, codec.encode(answer, "answer"))
-        if not await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
-            if here:
-                await self.worker.heart.beat()
-                await self.store.runs.requeue(run_id, None, None, worker=self.worker.id)
-            else:
-                await self.store.runs.requeue(run_id, None, self.worker.dispatcher.enqueue)
+        bodies = {id: canonical(answer) for id, answer in answers.items()}
+        for row in await self.store.questions.find(scope, run_id, list(bodies)):
+            if row.status == "open":
+                check(row.id, row.schema, bodies[row.id])
+        if here:
+            await self.worker.heart.beat()
+            await self.store.questions.answer(scope, run_id, bodies, None, worker=self.worker.id)
+        else:
+            await self.store.questions.answer(scope, run_id, bodies, self.worker.dispatcher.enqueue)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
 

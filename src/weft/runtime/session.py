@@ -1,17 +1,19 @@
 """One run being driven: its graph, and the graphs that it calls, each at a path of its own."""
 
+import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from weft import events
-from weft.engine.context import Context, Interrupted, Target
+from weft.engine.context import Asked, Context, Intent, Interrupted, Target, entered
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, begin
 from weft.errors import WeftError
 from weft.runtime import codec
+from weft.runtime.asking import Asking, Tries
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
@@ -26,8 +28,9 @@ class Session:
     """What all graphs of one run share."""
 
     __slots__ = (
-        "answers",
+        "asking",
         "begun",
+        "calls",
         "context",
         "deps",
         "guard",
@@ -42,7 +45,7 @@ class Session:
         self,
         journal: Journal,
         deps: Any,
-        answers: dict[str, Any],
+        asking: Asking,
         *,
         resumed: bool,
         guard: Callable[[], None] | None = None,
@@ -51,7 +54,7 @@ class Session:
     ) -> None:
         self.journal = journal
         self.deps = deps
-        self.answers = answers
+        self.asking = asking
         self.resumed = resumed
         """Whether parts of the run may be on record already."""
         self.max_steps = max_steps
@@ -62,6 +65,8 @@ class Session:
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
         self.begun: set[Path] = set()
+        self.calls: dict[Path, Beside] = {}
+        """Calls that are under way, by the activation that made them."""
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
@@ -70,17 +75,67 @@ class Session:
             Paused: it waits for answers.
         """
         path = (target.name,)
-        return await _Running(self, target.graph(), path, "").run(input, fresh=not self.resumed, lookup=True)
+        try:
+            return await _Running(self, target.graph(), path, "").run(input, fresh=not self.resumed, lookup=True)
+        finally:
+            entered(None)
+            await _left(self.calls)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
         lookup = self.resumed or path in self.begun
         self.begun.add(path)
         running = _Running(self, target.graph(), path, "/".join(path))
+        beside = self.calls.setdefault(path[:-1], Beside())
         try:
-            return await running.run(input, fresh=False, lookup=lookup)
+            return await beside.run(running.run(input, fresh=False, lookup=lookup))
+        finally:
+            if not beside.tasks:
+                self.calls.pop(path[:-1], None)
+
+
+class Beside:
+    """The calls that one activation has under way side by side.
+
+    A call that asks waits for the others: so all that can be done is done, and all questions are asked at once.
+    """
+
+    __slots__ = ("_settled", "questions", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.questions: list[Asked] = []
+        self._settled = asyncio.Event()
+
+    async def run(self, call: Awaitable[Any]) -> Any:
+        """Raises: Interrupted, with the questions of all calls."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        self._settled.clear()
+        try:
+            return await call
         except Paused as paused:
-            raise Interrupted(paused.questions) from None
+            self.questions.extend(paused.questions)
+            self._leave(task)
+            await self._settled.wait()
+            raise Interrupted(tuple(self.questions)) from None
+        finally:
+            self._leave(task)
+
+    def _leave(self, task: "asyncio.Task[Any]") -> None:
+        self.tasks.discard(task)
+        if not self.tasks:
+            self._settled.set()
+
+
+async def _left(calls: Mapping[Path, Beside]) -> None:
+    """Cancel the calls that nobody waits for any more."""
+    tasks = [task for beside in tuple(calls.values()) for task in beside.tasks if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Running:
@@ -164,21 +219,28 @@ class _Running:
     # The engine's recorder
 
     def context(self, activation: Activation) -> Context[Any]:
-        return Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
+        ctx = Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
+        entered(ctx)
+        return ctx
 
     def started(self, activation: Activation, attempt: int) -> None:
         if self._session.guard is not None:
             self._session.guard()
+        if self._session.asking.waited:
+            self._session.asking.held((*self._path, activation.id))
         if self._journal.silent:
             return
         self._started[activation.id] = (time.time(), attempt)
         self._journal.emit((*self._path, activation.id), events.NodeStarted(activation.node, attempt))
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
+        path = (*self._path, activation.id)
+        if self._session.asking.outcomes:
+            self._session.asking.finished(path)
         if self._journal.silent:
             return
         started, attempt = self._started.pop(activation.id, (0.0, 1))
-        self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started, attempt))
+        self._journal.emit(path, events.NodeFinished(activation.node, started, attempt))
         if not alone and self._journal.store is not None:
             step = int(activation.id.partition(":")[0])
             self._journal.commit(finished=codec.dump_update(self._graph, self._path_key, step, activation, update))
@@ -227,8 +289,11 @@ class _Running:
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         return await self._session.call(path, target, input)
 
-    def answers(self) -> dict[str, Any]:
-        return self._session.answers
+    def ask(self, asked: Asked) -> Any:
+        return self._session.asking.ask(asked)
+
+    def intent(self, path: Path) -> Intent:
+        return Tries(self._session.asking, self._journal, path)
 
 
 def _new(seen: Seen) -> list[Said]:

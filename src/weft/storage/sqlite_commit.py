@@ -28,8 +28,8 @@ from weft.storage.commits import (
 )
 from weft.storage.pieces import last_event
 from weft.storage.query import Query
+from weft.storage.question_queries import WITHDRAW
 from weft.storage.tables import finished, runs, threads
-from weft.storage.thread_queries import WITHDRAW
 
 _TYPES = {"run_id": Text(), "fence": NUMBER, "parent": NUMBER, "owner_n": NUMBER, **TOUCH_COLUMNS, **CHANGE_COLUMNS}
 

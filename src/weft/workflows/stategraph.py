@@ -11,8 +11,9 @@ from msgspec import Struct
 from weft.engine.channels import UNSET, Barrier, Channel, LastValue
 from weft.engine.context import Context
 from weft.engine.graph import NOTHING, Graph, Node, NodeFn, Schedule, Send, State, Update
-from weft.engine.policy import DEFAULT, Policy, Retry
+from weft.engine.policy import DEFAULT, Effect, Policy, Retry
 from weft.errors import GraphError
+from weft.runtime.effects import Once
 from weft.runtime.result import Out
 from weft.runtime.run import Runnable
 from weft.workflows.schema import as_writes, channels_of, view_of
@@ -21,6 +22,8 @@ START: Final = "__start__"
 END: Final = "__end__"
 
 Route: TypeAlias = Callable[..., Any]
+Reconcile: TypeAlias = Callable[[Context[Any], Any], Any]
+"""Given the context and the state (or the payload of a ``Send``) of a node that may or may not have run."""
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -61,11 +64,15 @@ class StateGraph:
         retry: Retry | None = None,
         timeout: float | None = None,
         on_error: str | None = None,
+        effect: Effect = "idempotent",
+        reconcile: Reconcile | None = None,
     ) -> "StateGraph":
         """Add a function of ``(state)`` or ``(state, ctx)``, plain or async.
 
         It returns changes, a ``Command`` or nothing.
-        Plain functions run in the event loop: give slow ones a thread of their own.
+        Plain functions run in the event loop: give slow ones a thread of their own. With ``effect="once"`` it is
+        never silently run a second time: while nobody knows whether it happened, ``reconcile(ctx, state)`` says what
+        it returned, or ``NOT_DONE``; without it a person is asked.
 
         Raises:
             GraphError: the name is taken.
@@ -77,8 +84,10 @@ class StateGraph:
         if name in self._nodes or name in (START, END):
             raise GraphError(f"graph {self._name!r} has a node {name!r} already")
         self._nodes[name] = (
-            self._adapted(name, function),
-            Policy(retry=retry, timeout=timeout, on_error=on_error),
+            _once(name, self._adapted(name, function), self._channels, reconcile)
+            if effect == "once"
+            else self._adapted(name, function),
+            Policy(retry=retry, timeout=timeout, on_error=on_error, effect=effect),
         )
         return self
 
@@ -222,6 +231,29 @@ class Workflow(Runnable[Any, Out], Generic[Out]):
 
     def graph(self) -> Graph:
         return self._graph
+
+
+def _once(name: str, run: NodeFn, known: Mapping[str, Channel], reconcile: Reconcile | None) -> NodeFn:
+    """The node, at most once; what is said to have come of it counts as what it returned."""
+
+    async def at_most_once(state: State, payload: Any, ctx: Context[Any]) -> Update:
+        async def reconciled() -> Any:
+            assert reconcile is not None
+            found = reconcile(ctx, state if payload is None else payload)
+            return await found if inspect.isawaitable(found) else found
+
+        given = payload if payload is not None else dict(state)
+        once = Once(ctx, name, given, reconcile=reconciled if reconcile else None, asks=False)
+        came = await once.run(lambda: run(state, payload, ctx))
+        if isinstance(came, Update):
+            return came
+        update = await _update(came, known, name)
+        writes = {
+            key: _typed(value, known[key].takes) if key in known else value for key, value in update.writes.items()
+        }
+        return Update(writes, update.sends, update.goto)
+
+    return at_most_once
 
 
 async def _update(given: Any, known: Mapping[str, Channel], name: str) -> Update:
