@@ -893,7 +893,7 @@ async def test_nothing_is_left_of_a_deleted_thread(store: Store) -> None:
         await store.threads.get(LOCAL, run.thread_id)
     with pytest.raises(NotFound):
         await store.runs.get(LOCAL, run.id)
-    assert await store.questions.answers(run.id) == {}
+    assert await store.questions.take(run.id, run.fence) == []
     assert await context_of(store, run.thread_id, "") is None
     assert await snapshot_of(store, run.thread_id, "agent") is None
     left = await count_rows(store)
