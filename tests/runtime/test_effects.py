@@ -1,4 +1,4 @@
-"""What must happen once: on record before it begins, never silently repeated, settled by a person or by ``reconcile``."""
+"""What must happen once: on record before it begins, never silently repeated, settled by a person or a function."""
 
 import asyncio
 from collections.abc import AsyncIterator
