@@ -76,7 +76,8 @@ def truth(path: str, row: QuestionRow) -> Any:
     if row.kind != "outcome":
         return True
     what: dict[str, Any] = msgspec.json.decode(row.payload)
-    happened = Path(path).exists() and any(line.split()[1] == what["key"] for line in Path(path).open())
+    lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+    happened = any(line.split()[1] == what["key"] for line in lines)
     if not happened:
         return {"outcome": "did_not_happen"}
     words = f"did {what['name']}"

@@ -33,6 +33,13 @@ async def apps(shared_url: str) -> AsyncIterator[Any]:
         yield make
 
 
+async def until(app: App, run_id: str, status: str) -> None:
+    """The run has come to this status, perhaps through others."""
+    async with asyncio.timeout(10):
+        while (await app.store.runs.get(ME, run_id)).status != status:  # noqa: ASYNC110  # of another process, perhaps
+            await asyncio.sleep(0.01)
+
+
 class Notes(TypedDict, total=False):
     said: Annotated[list[str], operator.add]
 
@@ -119,14 +126,10 @@ async def test_an_answer_that_comes_while_the_run_goes_on_is_not_lost(apps: Any)
     await app.wait(ME, run.id, 10)
     asked = {row.payload: row.id for row in await app.questions()}
     await app.answer(ME, run.id, {asked[b'"first?"']: "1"})
-    async with asyncio.timeout(10):
-        while (await app.store.runs.get(ME, run.id)).status != "running":
-            await asyncio.sleep(0.01)
+    await until(app, run.id, "running")
     await app.answer(ME, run.id, {asked[b'"second?"']: "2"})
     slow.set()
-    async with asyncio.timeout(10):
-        while (await app.store.runs.get(ME, run.id)).status != "finished":
-            await asyncio.sleep(0.01)
+    await until(app, run.id, "finished")
 
 
 class Trip(BaseModel):
@@ -211,9 +214,7 @@ async def test_silence_is_the_default_even_if_no_process_was_up(apps: Any) -> No
     app = apps(graph)
     await app.start()
     assert (await app.wait(ME, paused.run_id, 10)).status in ("queued", "running", "finished")
-    async with asyncio.timeout(10):
-        while (await app.store.runs.get(ME, paused.run_id)).status != "finished":
-            await asyncio.sleep(0.02)
+    await until(app, paused.run_id, "finished")
     assert got == ["no"]
     with pytest.raises(Conflict):
         await app.answer(ME, paused.run_id, {question.id: "yes"})
@@ -412,7 +413,7 @@ async def test_edited_arguments_must_fit_the_tool(apps: Any) -> None:
     paused = await app.run(agent, "go", thread="t")
     (question,) = paused.questions
     assert question.kind == "approval"
-    with pytest.raises(AnswerInvalid, match="not of type 'integer'|not valid under any"):
+    with pytest.raises(AnswerInvalid, match=r"not of type 'integer'|not valid under any"):
         await app.resume(paused.run_id, {question.id: question.edit(amount="lots")})
     await app.resume(paused.run_id, {question.id: question.edit(amount=7)})
     told = {r.name: r.content for _, m in await app.messages(ME, "t") for r in m.tool_results}

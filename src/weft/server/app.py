@@ -16,7 +16,7 @@ from weft.server.catalog import Catalog
 from weft.server.deps import Admit, Served, everything_of
 from weft.server.description import describe
 from weft.server.gate import Gate, Hosts
-from weft.server.routes import agents, blobs, runs, system, threads
+from weft.server.routes import agents, blobs, interrupts, runs, system, threads
 from weft.server.sse import BEAT
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -77,7 +77,7 @@ def create_app(
     )
     api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat, grace=grace)
     errors.install(api)
-    for noun in (system, agents, threads, runs, blobs):
+    for noun in (system, agents, threads, runs, interrupts, blobs):
         api.include_router(noun.router, prefix=PREFIX)
     api.router.default = ui or UI()
     if settings.cors:

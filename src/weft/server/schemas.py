@@ -176,3 +176,17 @@ class AnswerRun(_Body):
         BeforeValidator(sound),
         Field(min_length=1, max_length=100),
     ]
+
+
+class AnswerInterrupt(_Body):
+    """An answer to one question of a run."""
+
+    run_id: Annotated[str, Field(min_length=1, max_length=200)]
+    id: Annotated[str, Field(min_length=1, max_length=1_000)]
+    answer: Annotated[Any, BeforeValidator(sound)]
+
+
+class AnswerInterrupts(_Body):
+    """Answers to questions of any runs."""
+
+    answers: Annotated[list[AnswerInterrupt], Field(min_length=1, max_length=100)]

@@ -14,8 +14,10 @@ from weft.storage import run_queries as q
 from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
+from weft.storage.packing import pack_events, unpack_events
 from weft.storage.query import Row, Steps
 from weft.storage.question_queries import INTENTS, LEAVE_UNKNOWN, WITHDRAW
+from weft.storage.tables import SPAN
 from weft.storage.thread_queries import USE_THREAD
 
 _RUN_FIELDS = RunRecord.__struct_fields__
@@ -118,8 +120,8 @@ class SqlRuns:
                 return None
             n, owner, target = rows[0]
             yield from _leave_unknown(n, owner, at)
-            path = msgspec.json.encode([target]).decode()
-            yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "at": at, "path": path, "body": body}
+            last = EventRow(seq=0, at=at, path=msgspec.json.encode([target]).decode(), body=body)
+            yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
             yield WITHDRAW, {"run": n}
             return _run((yield q.RUN_BY_N, {"n": n})[0])
 
@@ -130,7 +132,8 @@ class SqlRuns:
             rows = yield q.EVENTS, {"id": run_id, "after": after, "limit": limit, **_whose(scope)}
             if not rows and not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
                 raise _no_run(run_id)
-            return [EventRow(seq=seq, at=at, path=path, body=body) for seq, at, path, body in rows]
+            found = [event for n, body in rows for event in unpack_events(n % SPAN, body, after)]
+            return found[:limit]
 
         return await self._database.read(steps)
 
@@ -242,7 +245,8 @@ def _leave_unknown(run: int, owner: int, at: float) -> Steps[None]:
         what: dict[str, Any] = msgspec.json.decode(payload)
         event = EffectUnknown(what["name"], what["key"], "the run was cancelled while it was under way")
         where = msgspec.json.encode(path.split("/")).decode()
-        yield q.ADD_LAST_EVENT, {"run": run, "owner": owner, "at": at, "path": where, "body": encode(event)}
+        row = EventRow(seq=0, at=at, path=where, body=encode(event))
+        yield q.ADD_LAST_EVENT, {"run": run, "owner": owner, "body": pack_events([row])}
     yield LEAVE_UNKNOWN, {"run": run}
 
 
