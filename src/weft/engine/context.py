@@ -162,7 +162,7 @@ class Context(Generic[D]):
         try:
             return await self._host.call((*self.path, f"{target.name}#{self._called}"), target, input)
         finally:
-            _current.set(self)  # what was called has had contexts of its own
+            CURRENT.set(self)  # what was called has had contexts of its own
 
     def ask(
         self,
@@ -188,12 +188,8 @@ class Context(Generic[D]):
         return self._host.ask(Asked(id, self.path, payload, schema, seconds=expires, fallback=default))
 
 
-_current: ContextVar[Context[Any] | None] = ContextVar("weft.context", default=None)
-
-
-def entered(ctx: Context[Any] | None) -> None:
-    """From here on, in this task, ``interrupt`` asks on behalf of this activation."""
-    _current.set(ctx)
+CURRENT: ContextVar[Context[Any] | None] = ContextVar("weft.context", default=None)
+"""On behalf of which activation ``interrupt`` asks, in this task."""
 
 
 def interrupt(
@@ -205,7 +201,7 @@ def interrupt(
         UsageError: no node or tool is running here.
         QuestionExpired: its time was over, and it has no default.
     """
-    ctx = _current.get()
+    ctx = CURRENT.get()
     if ctx is None:
         raise UsageError("interrupt() asks for a node or a tool that is running: here is none")
     return ctx.ask(value, schema=schema, key=key, expires=expires, default=default)

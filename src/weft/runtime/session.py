@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from weft import events
-from weft.engine.context import Asked, Context, Intent, Interrupted, Target, entered
+from weft.engine.context import CURRENT, Asked, Context, Intent, Interrupted, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, begin
@@ -77,7 +77,7 @@ class Session:
         try:
             return await _Running(self, target.graph(), path, "").run(input, fresh=not self.resumed, lookup=True)
         finally:
-            entered(None)
+            CURRENT.set(None)
             await _left(self.calls)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
@@ -141,6 +141,7 @@ class _Running:
     """One graph of a session: the engine's ``Recorder``, and the ``Host`` of its contexts."""
 
     __slots__ = (
+        "_asking",
         "_conversation",
         "_graph",
         "_journal",
@@ -155,6 +156,7 @@ class _Running:
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
         self._session = session
         self._journal = session.journal
+        self._asking = session.asking
         self._graph = graph
         self._path = path
         self._path_key = "/".join(path)
@@ -216,24 +218,24 @@ class _Running:
 
     def context(self, activation: Activation) -> Context[Any]:
         ctx = Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
-        entered(ctx)
+        CURRENT.set(ctx)
         return ctx
 
     def started(self, activation: Activation, attempt: int) -> None:
         if self._session.guard is not None:
             self._session.guard()
-        if self._session.asking.waited:
-            self._session.asking.held((*self._path, activation.id))
+        if self._asking.waited:
+            self._asking.held((*self._path, activation.id))
         if self._journal.silent:
             return
         self._journal.started((*self._path, activation.id), activation.node, attempt)
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
-        path = (*self._path, activation.id)
-        if self._session.asking.outcomes:
-            self._session.asking.finished(path)
+        if self._asking.outcomes:
+            self._asking.finished((*self._path, activation.id))
         if self._journal.silent:
             return
+        path = (*self._path, activation.id)
         started, node, attempt = self._journal.ended(path, (0.0, activation.node, 1))
         self._journal.emit(path, events.NodeFinished(node, started, attempt))
         if not alone and self._journal.store is not None:
@@ -286,10 +288,10 @@ class _Running:
         return await self._session.call(path, target, input)
 
     def ask(self, asked: Asked) -> Any:
-        return self._session.asking.ask(asked)
+        return self._asking.ask(asked)
 
     def intent(self, path: Path) -> Intent:
-        return Tries(self._session.asking, self._journal, path)
+        return Tries(self._asking, self._journal, path)
 
 
 def _new(seen: Seen) -> list[Said]:

@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from msgspec import Struct
 
-from weft.engine.context import Context, entered
+from weft.engine.context import CURRENT, Context
 from weft.errors import UsageError
 from weft.events import Custom
 from weft.messages import Json, ToolSpec
@@ -185,7 +185,7 @@ def _build(function: Callable[..., Any], options: Options) -> Tool:
         def invoke(ctx: Context[Any]) -> Any:
             for parameter in shape.contexts:
                 values[parameter] = ctx
-            entered(ctx)
+            CURRENT.set(ctx)
             return function(*[values.pop(parameter) for parameter in shape.positional], **values)
 
         try:
