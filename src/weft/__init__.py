@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from weft.engine.channels import LastValue as LastValue
     from weft.engine.channels import Topic as Topic
     from weft.engine.context import Context as Context
+    from weft.engine.context import interrupt as interrupt
     from weft.engine.graph import Send as Send
     from weft.engine.policy import Retry as Retry
     from weft.errors import WeftError as WeftError
     from weft.events import Envelope as Envelope
     from weft.memory.window import ContextPolicy as ContextPolicy
     from weft.messages import Message as Message
+    from weft.runtime.effects import NOT_DONE as NOT_DONE
     from weft.runtime.limits import Limits as Limits
     from weft.runtime.result import Result as Result
     from weft.runtime.retention import Retention as Retention
@@ -55,6 +57,7 @@ _ROOMS = {
     "Limits": "weft.runtime.limits",
     "MCP": "weft.tools.mcp.toolset",
     "Message": "weft.messages",
+    "NOT_DONE": "weft.runtime.effects",
     "Result": "weft.runtime.result",
     "Retention": "weft.runtime.retention",
     "Retry": "weft.engine.policy",
@@ -64,6 +67,7 @@ _ROOMS = {
     "Tool": "weft.tools.base",
     "Topic": "weft.engine.channels",
     "WeftError": "weft.errors",
+    "interrupt": "weft.engine.context",
     "step": "weft.workflows.flows",
     "tool": "weft.tools.function",
     "workflow": "weft.workflows.flows",

@@ -9,7 +9,7 @@ from weft.agents.agent import Agent
 from weft.agents.prompt import Explanation, explain
 from weft.engine.context import Target
 from weft.engine.evolution import OnChange
-from weft.errors import NotFound, UsageError
+from weft.errors import Conflict, NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
 from weft.runtime.conversation import load_context, load_message
@@ -19,7 +19,7 @@ from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import block
 from weft.runtime.versions import Shelf
-from weft.storage.base import MessageRow, RunRecord, Scope, Store
+from weft.storage.base import ENDED, MessageRow, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
 
 if TYPE_CHECKING:
     from weft.runtime.retention import Retention
@@ -211,19 +211,40 @@ class App(TimeTravel):
     async def resume(
         self, run_id: str, answers: Mapping[str, Any], *, user: str | None = None, deps: Any = None
     ) -> Result[Any]:
-        """Answer questions of a paused run, and go on with it here and now.
+        """Answer questions of a paused run, some or all of them, and go on with it here and now, as far as it goes.
 
         Raises:
             NotFound: no such run or question.
+            AnswerInvalid: an answer does not fit its question; none is recorded.
             Conflict: it does not wait, or other answers were given.
-            UsageError: some of its questions have no answer yet.
+            UsageError: nothing has been answered since it came to rest.
         """
         await self.open()
         scope = Scope(self.workspace, user)
         record = await self.runner.answer(scope, run_id, answers, here=True)
+        if record.status in ENDED:
+            raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
         if record.status == "paused":
-            raise UsageError(f"run {run_id} waits for more answers: give them too, all or one by one with `answer`")
+            raise UsageError(f"run {run_id} waits for answers, and these are none that it has not had already")
         return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
+
+    async def questions(
+        self,
+        *,
+        user: str | None = None,
+        run: str | None = None,
+        thread: str | None = None,
+        status: QuestionStatus = "open",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> list[QuestionRow]:
+        """What is asked of people in this workspace (or of one user), newest first; ``place_of`` a row is a cursor.
+
+        With ``status="unknown"``: what must not happen twice and was cut off, so that nobody knows whether it happened.
+        """
+        await self.open()
+        scope, page = Scope(self.workspace, user), Page(limit, cursor)
+        return list(await self.store.questions.open(scope, page, run_id=run, thread_id=thread, status=status))
 
     # For servers
 
@@ -268,7 +289,13 @@ class App(TimeTravel):
         return await self.runner.cancel(scope, run_id, reason)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
-        """Record answers; with the last one the run is queued again."""
+        """Record answers, all or none; the run is queued again, and goes as far as it can with them.
+
+        Raises:
+            NotFound: no such run or question.
+            AnswerInvalid: one does not fit its question.
+            Conflict: a question takes no answer any more, or has another one.
+        """
         await self.open()
         return await self.runner.answer(scope, run_id, answers)
 

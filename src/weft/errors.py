@@ -3,7 +3,8 @@
 WeftError
 ├── UsageError                the caller's code, arguments or settings are wrong; never retried
 │   ├── GraphError            a graph cannot be built, or a node broke its rules
-│   └── StateError            a value cannot be stored: the message names its path and type
+│   ├── StateError            a value cannot be stored: the message names its path and type
+│   └── AnswerInvalid         an answer does not fit what was asked: the message names the place
 ├── ModelError                a model call failed
 │   ├── RateLimited           try again later
 │   ├── ModelUnavailable      the provider did not answer: try again, or try another model
@@ -15,8 +16,10 @@ WeftError
 ├── ToolError                 a tool call failed; the model is told
 │   ├── ToolRetry             the arguments are wrong: the message says how to mend them
 │   └── ToolFailed            the tool ran and failed
+│       └── OutcomeUnknown    nobody knows whether something happened that must not happen twice
 ├── OutputInvalid             the model's final answer does not match the declared type
 ├── LimitExceeded             a limit of turns, tool calls, tokens, money or time is reached
+├── QuestionExpired           nobody answered in time, and there is no default
 ├── NodeTimeout               a node ran longer than its policy allows
 ├── CircuitOpen               a node failed too often and is left alone for a while: the message says until when
 ├── StoreError                the store could not do what was asked
@@ -52,6 +55,10 @@ class GraphError(UsageError):
 
 class StateError(UsageError):
     code = "state"
+
+
+class AnswerInvalid(UsageError):
+    code = "answer.invalid"
 
 
 class ModelError(WeftError):
@@ -102,12 +109,20 @@ class ToolFailed(ToolError):
     code = "tool.failed"
 
 
+class OutcomeUnknown(ToolFailed):
+    code = "tool.unknown"
+
+
 class OutputInvalid(WeftError):
     code = "output.invalid"
 
 
 class LimitExceeded(WeftError):
     code = "limit"
+
+
+class QuestionExpired(WeftError):
+    code = "question.expired"
 
 
 class NodeTimeout(WeftError):

@@ -42,6 +42,40 @@ class Question(Struct, frozen=True, omit_defaults=True):
     payload: Any
     schema: dict[str, Any] | None = None
     """JSON Schema of the answer."""
+    kind: Literal["question", "approval", "outcome"] = "question"
+    """``approval``: of a tool's call. ``outcome``: whether something that must not happen twice has happened."""
+    expires_at: float | None = None
+    """When it stops waiting, in seconds since the epoch."""
+
+    def approve(self) -> Any:
+        """The answer that lets the call go ahead, or that says yes."""
+        return {"decision": "approve"} if self.kind == "approval" else True
+
+    def edit(self, **arguments: Any) -> Any:
+        """The answer that lets the call go ahead with these arguments changed."""
+        return {"decision": "edit", "arguments": {**self.payload["arguments"], **arguments}}
+
+    def reject(self, reason: str | None = None) -> Any:
+        """The answer that stops the call, or that says no."""
+        if self.kind != "approval":
+            return False
+        return {"decision": "reject"} if reason is None else {"decision": "reject", "reason": reason}
+
+    def respond(self, response: Any) -> Any:
+        """The answer that is given to the model in place of the call's result."""
+        return {"decision": "respond", "response": response} if self.kind == "approval" else response
+
+    def happened(self, result: Any = None) -> Any:
+        """Of an outcome: it happened, and this is what came of it."""
+        return {"outcome": "happened", "result": result}
+
+    def did_not_happen(self) -> Any:
+        """Of an outcome: it did not happen, so do it now."""
+        return {"outcome": "did_not_happen"}
+
+    def fail(self, reason: str | None = None) -> Any:
+        """Of an outcome: go on without it, as though it had failed."""
+        return {"outcome": "fail"} if reason is None else {"outcome": "fail", "reason": reason}
 
 
 class RunPaused(_Event, frozen=True, tag="run.paused"):
@@ -160,6 +194,22 @@ class LimitReached(_Event, frozen=True, gc=False, tag="limit.reached"):
     message: str
 
 
+class EffectStarted(_Event, frozen=True, gc=False, tag="effect.started"):
+    """Something that must not happen twice is about to begin; from here on nobody may repeat it unasked."""
+
+    name: str
+    key: str
+    """The idempotency key that it was given."""
+
+
+class EffectUnknown(_Event, frozen=True, gc=False, tag="effect.unknown"):
+    """Nobody knows whether it happened: its process died, it took too long, it raised, or it was cancelled."""
+
+    name: str
+    key: str
+    message: str = ""
+
+
 class Custom(_Event, frozen=True, tag="custom"):
     """Something of the application's own."""
 
@@ -170,7 +220,8 @@ class Custom(_Event, frozen=True, tag="custom"):
 Event: TypeAlias = (
     RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled
     | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ToolStarted | ToolFinished
-    | Delta | MessageAdded | ContextCompacted | StepCommitted | ThreadForked | LimitReached | Custom
+    | Delta | MessageAdded | ContextCompacted | StepCommitted | ThreadForked | LimitReached
+    | EffectStarted | EffectUnknown | Custom
 )  # fmt: skip
 
 PASSING = frozenset({Delta, NodeStarted, ModelStarted, ToolStarted})

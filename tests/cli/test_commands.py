@@ -143,6 +143,20 @@ def test_a_paused_run_waits_for_an_answer(desk: Path, here: Weft) -> None:
     assert here(desk, "runs", "answer", run["run_id"], "yes").returncode == 3
 
 
+def test_questions_of_all_runs_are_listed_and_answered(desk: Path, here: Weft) -> None:
+    assert "Nobody asks" in here(desk, "questions", "list").stdout
+    run = told(here(desk, "run", "desk.py:sender", "go", "--json"), 4)
+    (question,) = told(here(desk, "questions", "list", "--json"))
+    assert (question["run_id"], question["kind"], question["payload"]["tool"]) == (run["run_id"], "approval", "send")
+    assert "May send be called" in here(desk, "questions", "list").stdout
+    wrong = here(desk, "questions", "answer", run["run_id"], '{"decision": "perhaps"}', "--json")
+    assert (wrong.returncode, told(wrong, 2)["error"]["code"]) == (2, "answer.invalid")
+    done = told(here(desk, "questions", "answer", run["run_id"], "yes", "--question", question["id"], "--json"))
+    assert done == {"run_id": run["run_id"], "status": "queued"}
+    assert here(desk, "questions", "answer", run["run_id"], "yes").returncode == 3
+    assert here(desk, "questions", "list", "--status", "odd").returncode == 2
+
+
 def test_a_paused_run_says_how_to_answer_it(desk: Path, here: Weft) -> None:
     done = here(desk, "run", "desk.py:sender", "go")
     assert done.returncode == 4

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.engine.channels import Channel
-from weft.engine.context import Context
+from weft.engine.context import Asked, Context, Intent, Interrupted
 from weft.engine.graph import Graph, Node, NodeFn, Schedule, State, Update
 from weft.engine.policy import DEFAULT, Policy
 from weft.engine.step import Activation, Checkpoint
@@ -48,8 +48,13 @@ class Notes:
     def call(self, path: tuple[str, ...], target: Any, input: Any) -> Awaitable[Any]:
         raise AssertionError("no graph here calls another")
 
-    def answers(self) -> dict[str, Any]:
-        return self.given
+    def ask(self, asked: Asked) -> Any:
+        if asked.id in self.given:
+            return self.given[asked.id]
+        raise Interrupted((asked,))
+
+    def intent(self, path: tuple[str, ...]) -> Intent:
+        raise AssertionError("nothing here must happen only once")
 
 
 def node(name: str, run: NodeFn | None = None, *, then: Sequence[str] = (), **options: Any) -> Node:

@@ -1,6 +1,6 @@
 """A process that runs an agent and dies where it is told to, and a nursery that forks such processes quickly.
 
-``main(URL, EFFECTS, WHEN, NUMBER)`` submits one run under a fixed idempotency key, works the queue, and ends
+``main(URL, EFFECTS, WHEN, NUMBER, WHAT)`` submits one run under a fixed idempotency key, works the queue, and ends
 when the run rests. With ``before 7`` it kills itself (SIGKILL) just before its seventh write to the store, with
 ``after 7`` as soon as that write is durable; with ``stop 7`` it falls asleep (SIGSTOP) before it.
 """
@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from tests.kill import steered as steering
 from weft import Agent, App, Context, tool
 from weft.models.scripted import Line, Scripted, call
 from weft.runtime.runner import Runner
@@ -24,7 +25,7 @@ from weft.storage.base import Scope
 KEY = "the-one-run"
 WRITES = {
     "runs": ("create", "acquire", "requeue", "cancel"),
-    "questions": ("answer",),
+    "questions": ("answer", "take"),
 }
 
 
@@ -118,14 +119,15 @@ def agents(path: str) -> Agent[Any]:
     return Agent("above", model=Scripted(lines, order="turn"), tools=[effect, delegate])
 
 
-async def main(url: str, path: str, when: str = "never", number: str = "0") -> None:
-    app = App(agents=[agents(path)], store=url, lease=3.0)
+async def main(url: str, path: str, when: str = "never", number: str = "0", what: str = "above") -> None:
+    steered = what == "steered"
+    app = App(agents=[steering.graph(path) if steered else agents(path)], store=url, lease=3.0)
     mortal: Any = Mortal(await open_store(url), when, int(number))
     app._store, app._runner = mortal, Runner(mortal, app.find, ttl=3.0)  # pyright: ignore[reportPrivateUsage]
     await app.start()
     scope = Scope("default", "local")
-    record = await app.submit("above", "go", scope=scope, thread="t1", idempotency_key=KEY)
-    record = await app.wait(scope, record.id)
+    record = await app.submit("above", {} if steered else "go", scope=scope, thread="t1", idempotency_key=KEY)
+    record = await (steering.steer(app, record, path) if steered else app.wait(scope, record.id))
     print(record.status, flush=True)
     await app.close()
 
@@ -149,6 +151,13 @@ def nursery() -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for module in ("storage.doors", "storage.postgres", "runtime.runner", "agents.loop", "models.choose"):
+    for module in (
+        "storage.doors",
+        "runtime.asking",
+        "storage.postgres",
+        "runtime.runner",
+        "agents.loop",
+        "models.choose",
+    ):
         importlib.import_module(f"weft.{module}")  # before the forks, so that they are quick
     nursery()

@@ -8,71 +8,24 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kill.child import KEY, agents
+from tests.kill.nursery import Nursery
 from weft import App
 from weft.events import MessageAdded, NodeFinished, RunFinished, RunResumed, RunStarted, ToolFinished
 from weft.storage import open_store
 from weft.storage.base import Page, RunRecord, Scope
 
-ROOT = Path(__file__).parents[2]
 ME = Scope("default", "local")
 WRITES = 18
 """Writes of the whole run; the test sees to it that this is so."""
 EFFECTS = {"left", "right", "sub", "beside", "last"}
 POINTS = [(when, number) for number in range(1, WRITES + 1) for when in ("before", "after")]
-
-
-class Nursery:
-    """Starts processes that die; forked from one that has everything imported."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        command = [sys.executable, "-m", "tests.kill.child"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def begin(self, url: str, effects: Path, *fate: str) -> int:
-        """The number of the process."""
-        assert self._process.stdin is not None
-        print(json.dumps([str(self._directory), url, str(effects), *fate]), file=self._process.stdin, flush=True)
-        return self._number()
-
-    def run(self, url: str, effects: Path, *fate: str) -> int:
-        """How it ended: 0, or minus the signal that killed it."""
-        self.begin(url, effects, *fate)
-        return self._number()
-
-    @property
-    def out(self) -> str:
-        return (self._directory / "out").read_text()
-
-    @property
-    def err(self) -> str:
-        return (self._directory / "err").read_text()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-
-    def _number(self) -> int:
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    kept = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield kept
-    kept.close()
 
 
 async def on_record(url: str) -> set[str]:

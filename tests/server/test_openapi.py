@@ -36,6 +36,8 @@ def test_the_served_document_is_the_printed_one(api: httpx.Client, document: dic
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     names = {op["operationId"] for _, op in _operations(document)}
     assert names == {
+        "answerInterrupts",
+        "listInterrupts",
         "getHealth", "listAgents", "getAgent", "listThreads", "getThread", "renameThread", "deleteThread",
         "listMessages", "getContext", "startRun", "listRuns", "getRun", "cancelRun", "answerRun", "watchRun", "getBlob",
         "listHistory", "getState", "forkThread", "replayRun", "diffRuns",

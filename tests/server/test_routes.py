@@ -229,3 +229,33 @@ def test_wrong_methods_are_named(api: httpx.Client) -> None:
         answer = api.request(method, path)
         assert (answer.status_code, answer.json()["type"]) == (405, "route.method")
         assert answer.headers["allow"]
+
+
+def test_the_inbox_shows_and_answers_questions_of_all_runs(api: httpx.Client) -> None:
+    runs = [start(api, "sender") for _ in range(3)]
+    inbox = api.get("interrupts", params={"limit": 2}).json()
+    assert [one["run_id"] for one in inbox["items"]] == [runs[2]["id"], runs[1]["id"]]
+    rest = api.get("interrupts", params={"limit": 2, "cursor": inbox["next"]}).json()
+    assert rest["items"][0]["run_id"] == runs[0]["id"]
+    one = inbox["items"][0]
+    assert (one["kind"], one["tool"], one["arguments"], one["target"]) == ("approval", "send", {"text": "hi"}, "sender")
+    assert (one["thread_id"], one["thread_title"]) == (runs[2]["thread_id"], "hi")
+    assert one["path"][0] == "sender"
+    assert one["schema"]["anyOf"]
+    of_run = api.get("interrupts", params={"run_id": runs[1]["id"]}).json()["items"]
+    of_thread = api.get("interrupts", params={"thread_id": runs[1]["thread_id"]}).json()["items"]
+    assert of_run == of_thread == [inbox["items"][1]]
+
+    wrong = {"run_id": runs[0]["id"], "id": rest["items"][0]["id"], "answer": {"decision": "perhaps"}}
+    refused = api.post("interrupts/answers", json={"answers": [wrong]})
+    assert (refused.status_code, refused.json()["type"]) == (422, "answer.invalid")
+    assert "$" in refused.json()["detail"]
+    assert api.post("interrupts/answers", json={"answers": [{**wrong, "id": "nothing"}]}).status_code == 404
+    given = [{"run_id": item["run_id"], "id": item["id"], "answer": True} for item in [*inbox["items"], *rest["items"]]]
+    for _ in range(2):
+        done = api.post("interrupts/answers", json={"answers": given})
+        assert done.status_code == 200
+        assert [item["run_id"] for item in done.json()["items"]] == [item["run_id"] for item in given]
+    assert api.post("interrupts/answers", json={"answers": [{**given[0], "answer": False}]}).status_code == 409
+    left = api.get("interrupts").json()["items"]
+    assert {item["run_id"] for item in left}.isdisjoint(run["id"] for run in runs)

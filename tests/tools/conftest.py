@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from weft.engine.context import Context, Target
+from weft.engine.context import Asked, Context, Intent, Interrupted, Target
 
 
 class Recorded:
@@ -21,8 +21,13 @@ class Recorded:
     def call(self, path: tuple[str, ...], target: Target, input: Any) -> Awaitable[Any]:
         raise AssertionError("no tool here calls another target")
 
-    def answers(self) -> dict[str, Any]:
-        return self.given
+    def ask(self, asked: Asked) -> Any:
+        if asked.id in self.given:
+            return self.given[asked.id]
+        raise Interrupted((asked,))
+
+    def intent(self, path: tuple[str, ...]) -> Intent:
+        raise AssertionError("no tool here is called by an agent")
 
 
 class Run:

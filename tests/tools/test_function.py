@@ -25,6 +25,7 @@ from weft.events import Custom
 from weft.messages import Media, Text
 from weft.tools.base import Returned, Tool
 from weft.tools.function import Function, as_tool, tool
+from weft.tools.run import Broke
 
 
 class Size(enum.Enum):
@@ -382,13 +383,13 @@ async def test_results_without_a_form(value: Any, words: str, ctx: Context[Any])
 @pytest.mark.parametrize(
     ("raised", "caught", "words"),
     [
-        (TypeError("bad"), ToolFailed, "TypeError: bad"),
-        (KeyError("city"), ToolFailed, "KeyError: 'city'"),
-        (ValueError(), ToolFailed, "ValueError"),
-        (TimeoutError("slow"), ToolFailed, "TimeoutError: slow"),
-        (SystemExit(3), ToolFailed, "SystemExit: 3"),
-        (ExceptionGroup("g", [ValueError("a"), OSError("b")]), ToolFailed, "ValueError: a; OSError: b"),
-        (UsageError("wrong"), ToolFailed, "UsageError: wrong"),
+        (TypeError("bad"), Broke, "TypeError: bad"),
+        (KeyError("city"), Broke, "KeyError: 'city'"),
+        (ValueError(), Broke, "ValueError"),
+        (TimeoutError("slow"), Broke, "TimeoutError: slow"),
+        (SystemExit(3), Broke, "SystemExit: 3"),
+        (ExceptionGroup("g", [ValueError("a"), OSError("b")]), Broke, "ValueError: a; OSError: b"),
+        (UsageError("wrong"), Broke, "UsageError: wrong"),
         (ToolRetry("say it so"), ToolRetry, "say it so"),
         (ToolFailed("no"), ToolFailed, "no"),
         (LimitExceeded("enough"), LimitExceeded, "enough"),

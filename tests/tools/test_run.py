@@ -17,7 +17,7 @@ from weft.messages import Json, ToolSpec
 from weft.tools import threads
 from weft.tools.base import Tool
 from weft.tools.function import as_tool, tool
-from weft.tools.run import run_tool
+from weft.tools.run import Broke, run_tool
 
 
 async def test_an_async_tool_that_is_slow_is_cancelled(ctx: Context[Any]) -> None:
@@ -74,7 +74,7 @@ async def test_threads_that_hang_do_not_use_up_the_others(ctx: Context[Any], mon
         return n
 
     hung = await asyncio.gather(*(run_tool(hang.tool, {}, ctx) for _ in range(5)), return_exceptions=True)
-    assert [type(each) for each in hung] == [ToolFailed] * 5
+    assert [type(each) for each in hung] == [Broke] * 5
     done = await asyncio.gather(*(run_tool(quick.tool, {"n": n}, ctx) for n in range(20)))
     assert [each.content for each in done] == [str(n) for n in range(20)]
     assert pool.alive <= 2

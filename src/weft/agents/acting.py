@@ -1,36 +1,23 @@
 """One tool call of an agent: found, approved, run, and answered in words whatever happens."""
 
+import asyncio
+import inspect
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, cast
-
-from msgspec.structs import replace
+from typing import Any
 
 from weft import events
+from weft.agents.approving import asked_of, decided_on, decision, must_ask
 from weft.agents.hooks import Act, Hook
-from weft.engine.context import Context
-from weft.errors import ToolError, ToolFailed, ToolRetry
+from weft.engine.context import Context, ask_as
+from weft.errors import ToolError, ToolRetry
 from weft.messages import Json, ToolCall, ToolResult
-from weft.tools.base import Tool
-from weft.tools.run import run_tool
-
-DECISION: Json = {
-    "anyOf": [
-        {"type": "boolean"},
-        {
-            "type": "object",
-            "properties": {
-                "decision": {"enum": ["approve", "edit", "reject", "respond"]},
-                "arguments": {"type": "object"},
-                "reason": {"type": "string"},
-                "response": {"type": "string"},
-            },
-            "required": ["decision"],
-        },
-    ]
-}
-"""What a person may answer when a tool asks for approval."""
+from weft.runtime.effects import Once
+from weft.tools.base import Returned, Tool
+from weft.tools.results import returned
+from weft.tools.run import Broke, run_tool
+from weft.tools.threads import in_thread
 
 LONGEST = 60_000
 """Characters of a tool's result that reach the thread and the model: some 15,000 tokens."""
@@ -65,13 +52,37 @@ async def _call(tools: Mapping[str, Tool], ctx: Context[Any], call: ToolCall) ->
         raise ToolRetry(f"there is no tool {call.name!r}; the tools are: {known}")
     if call.invalid is not None:
         raise ToolRetry(f"the arguments of {call.name!r} are not a JSON object; write them again as one")
-    if tool.approval:
-        decided = _decided(call, ctx.ask({"tool": call.name, "arguments": call.arguments}, schema=DECISION))
+    if tool.approval and await must_ask(tool, call.arguments):
+        decided = decided_on(call, ask_as(ctx, "approval", "approval", asked_of(call), decision(tool)))
         if isinstance(decided, ToolResult):
             return decided
         call = decided
-    returned = await run_tool(tool, call.arguments, ctx)
+    if tool.effect == "once":
+        returned = await _once(tool, call.arguments, ctx)
+    else:
+        returned = await run_tool(tool, call.arguments, ctx)
     return ToolResult(call.id, call.name, shortened(returned.content), media=returned.media)
+
+
+async def _once(tool: Tool, arguments: Json, ctx: Context[Any]) -> Returned:
+    """Call a tool that must not be called twice, unless it said itself (``ToolError``) that nothing happened."""
+
+    async def reconcile() -> Any:
+        given = tool.reconcile
+        assert given is not None
+        async with asyncio.timeout(tool.timeout):
+            if inspect.iscoroutinefunction(given):
+                return await given(ctx, arguments)
+            found = await in_thread(partial(given, ctx, arguments))
+            return await found if inspect.isawaitable(found) else found
+
+    once = Once(ctx, tool.name, arguments, reconcile=reconcile if tool.reconcile else None, known=_known)
+    return returned(await once.run(partial(run_tool, tool, arguments, ctx)))
+
+
+def _known(error: Exception) -> bool:
+    """Whether the tool itself said that nothing happened."""
+    return isinstance(error, ToolError) and not isinstance(error, Broke)
 
 
 def shortened(content: str) -> str:
@@ -86,20 +97,3 @@ def shortened(content: str) -> str:
     left_out = len(content) - 2 * half
     note = f"\n[... {left_out:,} of {len(content):,} characters left out: ask for less at once ...]\n"
     return content[:half] + note + content[-half:]
-
-
-def _decided(call: ToolCall, answer: Any) -> ToolCall | ToolResult:
-    """The call to make, or the result that a person put in its place."""
-    given = (
-        cast("Json", answer) if isinstance(answer, dict) else {"decision": "approve" if answer is True else "reject"}
-    )
-    match given.get("decision"):
-        case "approve":
-            return call
-        case "edit":
-            return replace(call, arguments=cast("Json", given.get("arguments", call.arguments)))
-        case "respond":
-            return ToolResult(call.id, call.name, str(given.get("response", "")))
-        case _:
-            reason = given.get("reason")
-            raise ToolFailed("a person said no" + (f": {reason}" if reason else ""))

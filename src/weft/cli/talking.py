@@ -17,8 +17,10 @@ from rich.text import Text
 
 from weft.app import App
 from weft.cli.console import Transcript, clean, out
+from weft.errors import AnswerInvalid
 from weft.events import Envelope, RunFailed
 from weft.models.litellm import close_connections
+from weft.runtime.answers import canonical, check
 from weft.storage.base import Page, QuestionRow, RunRecord, Scope
 
 T = TypeVar("T")
@@ -120,11 +122,27 @@ async def _watch(app: App, run_id: str, seen: int, show: Transcript | None) -> i
 def _ask(question: QuestionRow) -> Any:
     """What the person at the terminal answers."""
     payload: Any = msgspec.json.decode(question.payload)
-    tool = payload.get("tool") if isinstance(payload, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    told = json.dumps(payload["arguments"] if tool else payload, ensure_ascii=False, indent=1)
-    title = f"{tool} asks for approval" if tool else "a question"
-    out.print(Panel(Text(clean(told)), title=Text(title), title_align="left", border_style="yellow", expand=False))
-    return answer_of(input("Allow it? [yes/no] " if tool else "Answer: "))
+    told = payload["arguments"] if question.kind == "approval" else payload
+    title = f"{payload['tool']} asks for approval" if question.kind == "approval" else "a question"
+    words = Text(clean(json.dumps(told, ensure_ascii=False, indent=1)))
+    out.print(Panel(words, title=Text(title), title_align="left", border_style="yellow", expand=False))
+    while True:
+        answer = _heard(question)
+        try:
+            check(question.id, question.schema, canonical(answer))
+        except AnswerInvalid as error:
+            out.print(clean(str(error)), style="red", markup=False)
+            continue
+        return answer
+
+
+def _heard(question: QuestionRow) -> Any:
+    if question.kind != "outcome":
+        return answer_of(input("Allow it? [yes/no] " if question.kind == "approval" else "Answer: "))
+    happened = answer_of(input("Did it happen? [yes/no/fail] "))
+    if happened is True:
+        return {"outcome": "happened", "result": answer_of(input("What came of it: "))}
+    return {"outcome": "did_not_happen"} if happened is False else {"outcome": "fail"}
 
 
 def answer_of(words: str) -> Any:

@@ -1,9 +1,15 @@
 """What a node or a tool may know and do while it runs. Seven names; it does not grow."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Protocol, TypeVar, cast
+from contextvars import ContextVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
+
+from weft.engine.channels import UNSET
+from weft.errors import UsageError
 
 D = TypeVar("D")
+Kind: TypeAlias = Literal["question", "approval", "outcome"]
+"""What is asked: anything, whether a tool may be called, or whether something has happened."""
 
 
 class Target(Protocol):
@@ -50,7 +56,46 @@ class Host(Protocol):
 
     def call(self, path: tuple[str, ...], target: Target, input: Any) -> Awaitable[Any]: ...
 
-    def answers(self) -> dict[str, Any]: ...
+    def ask(self, asked: "Asked") -> Any:
+        """The answer. Raises: Interrupted, while there is none."""
+        ...
+
+    def intent(self, path: tuple[str, ...]) -> "Intent": ...
+
+
+class Intent(Protocol):
+    """What is on record of something that an activation must do at most once."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether there is a record, and so somebody who can be asked later."""
+        ...
+
+    @property
+    def outcome(self) -> Any:
+        """What came of it, once that is known; until then ``UNSET``."""
+        ...
+
+    @property
+    def open(self) -> int:
+        """The number of the try that was begun, and of which nobody knows how it came out; else 0."""
+        ...
+
+    async def begin(self, what: Any) -> None:
+        """Put the next try on record; when this returns, it is durable."""
+        ...
+
+    def happened(self, outcome: Any) -> Any:
+        """The outcome, from now on; that it is known is on record together with the end of the activation."""
+        ...
+
+    def void(self) -> None:
+        """It is known that nothing happened: the next try is free."""
+        ...
+
+    def unknown(self, why: str) -> None:
+        """Tell that nobody knows how the try came out."""
+        ...
 
 
 class Interrupted(BaseException):
@@ -64,10 +109,26 @@ class Interrupted(BaseException):
 class Asked:
     """A question as a node put it."""
 
-    __slots__ = ("id", "path", "payload", "schema")
+    __slots__ = ("expires_at", "fallback", "id", "kind", "path", "payload", "schema", "seconds")
 
-    def __init__(self, id: str, path: tuple[str, ...], payload: Any, schema: dict[str, Any] | None) -> None:
+    def __init__(
+        self,
+        id: str,
+        path: tuple[str, ...],
+        payload: Any,
+        schema: Any = None,
+        *,
+        kind: Kind = "question",
+        seconds: float | None = None,
+        fallback: Any = UNSET,
+    ) -> None:
         self.id, self.path, self.payload, self.schema = id, path, payload, schema
+        self.kind: Kind = kind
+        self.seconds = seconds
+        """How long it waits."""
+        self.expires_at: float | None = None
+        self.fallback = fallback
+        """The answer where nobody gives one in time."""
 
 
 class Context(Generic[D]):
@@ -103,20 +164,33 @@ class Context(Generic[D]):
         Durable: if this activation runs again, a call that was finished is not repeated.
         """
         self._called += 1
-        return await self._host.call((*self.path, f"{target.name}#{self._called}"), target, input)
+        try:
+            return await self._host.call((*self.path, f"{target.name}#{self._called}"), target, input)
+        finally:
+            CURRENT.set(self)  # what was called has had contexts of its own
 
-    def ask(self, payload: Any, *, schema: dict[str, Any] | None = None, key: str | None = None) -> Any:
+    def ask(
+        self,
+        payload: Any,
+        *,
+        schema: Any = None,
+        key: str | None = None,
+        expires: float | None = None,
+        default: Any = UNSET,
+    ) -> Any:
         """The answer to a question, or a pause until a person gives one.
 
         The activation runs again from its start when the answer is there, so ask before you act.
-        Questions are told apart by their order, or by ``key``.
+        Questions are told apart by their order, or by ``key``. With a ``schema`` (a JSON Schema, a type or a
+        Pydantic model) only answers that fit are taken, and a type's answer comes in that type. After
+        ``expires`` seconds the ``default`` is the answer.
+
+        Raises:
+            QuestionExpired: its time was over, and it has no default.
         """
         self._asked += 1
         id = "/".join((*self.path, key or f"ask#{self._asked}"))
-        answers = self._host.answers()
-        if id in answers:
-            return answers[id]
-        raise Interrupted((Asked(id, self.path, payload, schema),))
+        return self._host.ask(Asked(id, self.path, payload, schema, seconds=expires, fallback=default))
 
 
 class _Through:
@@ -165,3 +239,33 @@ def with_deps(ctx: Context[Any], deps: D) -> Context[D]:
 
 def _hosted(ctx: Context[D], host: _Through) -> Context[D]:
     return Context(ctx.run, ctx.path, ctx.deps, cast("Host", host))  # it hands on whatever it has not itself
+
+
+CURRENT: ContextVar[Context[Any] | None] = ContextVar("weft.context", default=None)
+"""On behalf of which activation ``interrupt`` asks, in this task."""
+
+
+def interrupt(
+    value: Any, *, schema: Any = None, key: str | None = None, expires: float | None = None, default: Any = UNSET
+) -> Any:
+    """Ask a person from wherever you are below a node or a tool: ``Context.ask`` for code that has no context.
+
+    Raises:
+        UsageError: no node or tool is running here.
+        QuestionExpired: its time was over, and it has no default.
+    """
+    ctx = CURRENT.get()
+    if ctx is None:
+        raise UsageError("interrupt() asks for a node or a tool that is running: here is none")
+    return ctx.ask(value, schema=schema, key=key, expires=expires, default=default)
+
+
+def ask_as(ctx: Context[Any], kind: Kind, key: str, payload: Any, schema: Any) -> Any:
+    """A question of the framework's own, which does not count among those of the user's code."""
+    path = ctx.path
+    return ctx._host.ask(Asked("/".join((*path, key)), path, payload, schema, kind=kind))  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
+def intent_of(ctx: Context[Any]) -> Intent:
+    """What is on record of something that this activation must do at most once."""
+    return ctx._host.intent(ctx.path)  # pyright: ignore[reportPrivateUsage]  # of this module

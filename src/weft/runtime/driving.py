@@ -1,31 +1,34 @@
 """Drives runs that this process has acquired to rest, and sees to it that how each ended is on record."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from weft import events
 from weft.engine.context import Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, SchemaMismatch, WeftError
 from weft.runtime import ending
+from weft.runtime.asking import Asking
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
 from weft.runtime.leaving import shielded
 from weft.runtime.origin import origin_of
 from weft.runtime.recent import Recent
-from weft.runtime.replaying import recorded
+from weft.runtime.replaying import answered, recorded
 from weft.runtime.result import Result
 from weft.runtime.session import Session
 from weft.runtime.versions import ALONE
-from weft.storage.base import Enqueue, RunChange, RunRecord, Scope, Status, Store
+from weft.storage.base import Enqueue, QuestionRow, RunChange, RunRecord, Scope, Status, Store
 
 MAX_ATTEMPTS = 4
 """Times a run may be taken up without any progress before it is given up as ``dead``."""
+
+
+Why: TypeAlias = Literal["answered", "recovered"]
 
 
 class Driven(NamedTuple):
@@ -80,21 +83,22 @@ class Driver:
             await self._failed(journal, error, "dead")
             raise error
         resumed = record.seq > 0
-        answers: dict[str, Any] = {}
         origin = origin_of(record)
-        session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
-        session.meeting = self.meeting
-        session.going_on, session.until = origin.kind == "go_on" or origin.going_on, origin.until
+        rows: list[QuestionRow] = []
         async with self._ending(journal):
             if origin.kind == "replay":
                 journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
-            if resumed or origin.kind == "replay":
-                given = await self._store.questions.answers(origin.run or record.id)
-                answers.update({id: json.loads(body) for id, body in given.items()})
+                rows += await answered(self._store, origin.run or record.id)
+            why: Why | None = None
             if resumed:
+                rows += await self._store.questions.take(record.id, record.fence)
                 why = await self._why(record)
                 journal.emit((), events.RunResumed(target.name, why))
-                session.until = None if why == "answered" else session.until
+            asking = Asking(journal, rows)
+            session = Session(journal, deps, asking, resumed=resumed, guard=self._guard, recent=self._recent)
+            session.meeting = self.meeting
+            session.going_on = origin.kind == "go_on" or origin.going_on
+            session.until = None if why == "answered" else origin.until
             try:
                 output = await session.root(target, input)
             except Paused as paused:
@@ -108,7 +112,7 @@ class Driver:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
-    async def _why(self, record: RunRecord) -> Literal["answered", "recovered"]:
+    async def _why(self, record: RunRecord) -> Why:
         """A run that goes on was paused, or its process died: its last event tells."""
         last = await self._store.runs.events(Scope(record.workspace), record.id, after=record.seq - 1, limit=1)
         paused = bool(last) and isinstance(events.decode_event(last[0].body), events.RunPaused)

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from weft import events
-from weft.engine.context import Asked
 from weft.engine.scheduler import Paused
 from weft.errors import Conflict, Fenced, NotFound, StoreError
 from weft.events import Event
 from weft.runtime import codec
+from weft.runtime.asking import row_of
 from weft.runtime.journal import Journal
 from weft.runtime.result import Result, questions_of, result_of
 from weft.storage.base import QuestionRow, RunChange, Scope
@@ -77,7 +77,7 @@ async def finished(journal: Journal, output: Any) -> Result[Any]:
 async def paused(journal: Journal, paused: Paused) -> Result[Any]:
     """Raises: StoreError."""
     questions = questions_of(paused)
-    rows = [_question(asked) for asked in paused.questions]
+    rows = list({asked.id: row_of(asked) for asked in paused.questions}.values())
     change = RunChange(status="paused", usage=events.encode(journal.info.usage))
     await _commit(journal, events.RunPaused(questions), change, rows)
     return result_of(journal, "paused", questions=questions)
@@ -95,9 +95,3 @@ async def _commit(
     stored = journal.commit(happened=(event,), questions=questions or (), run=change)
     if stored is not None:
         await stored
-
-
-def _question(asked: Asked) -> QuestionRow:
-    schema = None if asked.schema is None else codec.encode(asked.schema, "schema of a question")
-    payload = codec.encode(asked.payload, "question")
-    return QuestionRow(id=asked.id, path="/".join(asked.path), payload=payload, schema=schema)

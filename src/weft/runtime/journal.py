@@ -15,6 +15,7 @@ from weft.runtime import codec
 from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Happened, Hub
 from weft.storage.base import (
+    ENDED,
     CheckpointRow,
     Commit,
     ContextRow,
@@ -74,6 +75,10 @@ class Journal:
         self.hub = hub
         self.failure: Exception | None = None
         """Why a commit was lost, the first time: those after it are refused, as they would leave a gap."""
+        self.intents: dict[str, QuestionRow] = {}
+        """What must not happen twice and is under way: where the run ends first, nobody knows how it came out."""
+        self.settled: list[QuestionRow] = []
+        """What of it came to a known end: stored with the next commit."""
         self._begun: dict[tuple[str, ...], tuple[float, str, int]] = {}
         """The nodes that run: since when, which, and at which attempt."""
         self._pending: list[Happened] = []
@@ -156,7 +161,7 @@ class Journal:
         commit.seq, commit.at = self.seq, now
         commit.events.extend(_event_rows(first, new))
         commit.messages.extend(rows)
-        commit.questions.extend(questions)
+        commit.questions.extend(questions if not self.settled and not self.intents else self._settle(questions, run))
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -193,6 +198,13 @@ class Journal:
         else:
             stored.add_done_callback(lambda future: self._stored(future, first, happened))
         return stored
+
+    def _settle(self, questions: Sequence[QuestionRow], run: RunChange | None) -> list[QuestionRow]:
+        rows, self.settled = [*questions, *self.settled], []
+        if run is not None and run.status in ENDED:
+            rows.extend([msgspec.structs.replace(row, status="unknown") for row in self.intents.values()])
+            self.intents.clear()
+        return rows
 
     def _empty(self) -> Commit:
         info = self.info

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from weft import events
 from weft.errors import ReplayMissed
 from weft.events import Envelope
@@ -11,9 +13,11 @@ from weft.runtime.conversation import load_view
 from weft.runtime.origin import Origin
 from weft.runtime.reading import stored_events
 from weft.runtime.session import step_of
-from weft.storage.base import Scope, Store
+from weft.storage.base import QuestionRow, Scope, Store
 
 _PAGE = 1000
+_NOBODYS = -1
+"""A fence that no run has: it only looks."""
 
 
 class Past(NamedTuple):
@@ -129,3 +133,10 @@ async def _summary(store: Store, scope: Scope, thread_id: str, path: tuple[str, 
     snapshot = await store.history.at(scope, thread_id, "/".join(path[:-1]), step)
     views = [load_view(slot.body) for at, slot in snapshot.slots if at == step and slot.body.startswith(b"{")]
     return next((view.summary for view in views if view.summary), "")
+
+
+async def answered(store: Store, run_id: str) -> list[QuestionRow]:
+    """What people said to the run: another one is told the same."""
+    rows = await store.questions.take(run_id, _NOBODYS)
+    closed = [row for row in rows if row.kind != "outcome" and row.status in ("answered", "expired", "taken")]
+    return [replace(row, status="taken") for row in closed]

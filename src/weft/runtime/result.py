@@ -6,6 +6,7 @@ from weft.engine.scheduler import Paused
 from weft.errors import UsageError
 from weft.events import Question
 from weft.messages import Message, Usage
+from weft.runtime.answers import schema_of
 from weft.runtime.journal import Journal
 from weft.storage.base import Status
 
@@ -65,7 +66,8 @@ class Result(Generic[Out]):
 
 def questions_of(paused: Paused) -> tuple[Question, ...]:
     """What a paused graph asks, as its reader sees it."""
-    return tuple(Question(asked.id, asked.payload, asked.schema) for asked in paused.questions)
+    asked = {one.id: one for one in paused.questions}.values()
+    return tuple([Question(one.id, one.payload, schema_of(one.schema), one.kind, one.expires_at) for one in asked])
 
 
 def result_of(

@@ -11,6 +11,7 @@ from weft.engine.scheduler import Paused, describe
 from weft.errors import UsageError, WeftError
 from weft.events import Envelope
 from weft.ids import new_id
+from weft.runtime.asking import Asking
 from weft.runtime.hub import Hub, Listener
 from weft.runtime.journal import Journal
 from weft.runtime.result import Out, Result, questions_of, result_of
@@ -82,7 +83,7 @@ async def live(listener: Listener, task: "asyncio.Task[Any]") -> AsyncGenerator[
 async def _run(target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | None, run_id: str) -> Result[Any]:
     record = RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name)
     journal = Journal(record, None, hub)
-    session = Session(journal, deps, {}, resumed=False)
+    session = Session(journal, deps, Asking(journal), resumed=False)
     try:
         output = await session.root(target, input)
     except Paused as paused:

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from weft.engine.context import Target
-from weft.errors import Conflict
 from weft.events import RESTING as LAST
-from weft.events import Envelope
-from weft.runtime import codec
+from weft.events import Envelope, RunPaused
 from weft.runtime.alive import TTL
+from weft.runtime.answers import canonical, check
 from weft.runtime.beginning import new_run
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
@@ -21,7 +20,7 @@ from weft.runtime.result import Result
 from weft.runtime.run import live
 from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
-from weft.storage.base import ENDED, RESTING, Page, RunRecord, Scope, Store
+from weft.storage.base import RESTING, Page, RunRecord, Scope, Store
 
 
 class Runner:
@@ -139,25 +138,36 @@ class Runner:
             await asyncio.gather(task, return_exceptions=True)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
-        """Record answers; once no question is open, queue the run again (``here``: without a job).
+        """Record answers, all or none, and queue the run again (``here``: without a job): it goes as far as it can.
+
+        A run that rests for another reason, with no question open, goes on without any.
 
         Raises:
             NotFound: no such run or question.
-            Conflict: the run does not wait, or another answer was given.
+            AnswerInvalid: one does not fit its question; none is recorded.
+            Conflict: a question takes no answer any more, or has another one.
         """
-        record = await self.store.runs.get(scope, run_id)
-        if record.status in ENDED:
-            raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
-        for question, answer in answers.items():
-            await self.store.questions.answer(scope, run_id, question, codec.encode(answer, "answer"))
-        if not await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
-            if here:
-                await self.worker.heart.beat()
-                await self.store.runs.requeue(run_id, None, None, worker=self.worker.id)
-            else:
-                await self.store.runs.requeue(run_id, None, self.worker.dispatcher.enqueue)
+        bodies = {id: canonical(answer) for id, answer in answers.items()}
+        for row in await self.store.questions.find(scope, run_id, list(bodies)):
+            if row.status == "open":
+                check(row.id, row.schema, bodies[row.id])
+        enqueue, worker = (None, self.worker.id) if here else (self.worker.dispatcher.enqueue, None)
+        if here:
+            await self.worker.heart.beat()
+        woken = await self.store.questions.answer(scope, run_id, bodies, enqueue, worker=worker)
+        if not woken and await self._rests_for_another_reason(scope, run_id, bool(answers)):
+            await self.store.runs.requeue(run_id, None, enqueue, worker=worker)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
+
+    async def _rests_for_another_reason(self, scope: Scope, run_id: str, answered: bool) -> bool:
+        """No question is open; and who gives the same answers again means a run that had them under a wrong version."""
+        if await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
+            return False
+        record = await self.store.runs.get(scope, run_id)
+        last = await stored_events(self.store, scope, run_id, after=record.seq - 1)
+        event = last[-1].event if last else None
+        return not answered or (isinstance(event, RunPaused) and event.reason == "version")
 
     async def cancel(self, scope: Scope, run_id: str, reason: str | None = None) -> RunRecord:
         """End a run from outside; all that it does in this process stops before this returns."""

@@ -1,16 +1,18 @@
 """One run being driven: its graph, and the graphs that it calls, each at a path of its own."""
 
+import asyncio
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from weft import events
-from weft.engine.context import Context, Interrupted, Target
+from weft.engine.context import CURRENT, Asked, Context, Intent, Interrupted, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, begin
 from weft.errors import UsageError, WeftError
 from weft.runtime import codec
+from weft.runtime.asking import Asking, Tries
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
@@ -34,8 +36,9 @@ class Session:
     """What all graphs of one run share."""
 
     __slots__ = (
-        "answers",
+        "asking",
         "begun",
+        "calls",
         "context",
         "deps",
         "going_on",
@@ -53,7 +56,7 @@ class Session:
         self,
         journal: Journal,
         deps: Any,
-        answers: dict[str, Any],
+        asking: Asking,
         *,
         resumed: bool,
         guard: Callable[[], None] | None = None,
@@ -64,7 +67,7 @@ class Session:
     ) -> None:
         self.journal = journal
         self.deps = deps
-        self.answers = answers
+        self.asking = asking
         self.resumed = resumed
         """Whether parts of the run may be on record already."""
         self.max_steps = max_steps
@@ -81,6 +84,8 @@ class Session:
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
         self.begun: set[Path] = set()
+        self.calls: dict[Path, Beside] = {}
+        """Calls that are under way, by the activation that made them."""
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
@@ -91,7 +96,11 @@ class Session:
         path = (target.name,)
         fresh = not self.resumed and not self.going_on
         graph = target.graph() if fresh else await self._fitting(target, path)
-        return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
+        try:
+            return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
+        finally:
+            CURRENT.set(None)
+            await _left(self.calls)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
@@ -99,10 +108,12 @@ class Session:
         self.begun.add(path)
         graph = await self._fitting(target, path) if lookup else target.graph()
         running = _Running(self, graph, path, "/".join(path))
+        beside = self.calls.setdefault(path[:-1], Beside())
         try:
-            return await running.run(input, fresh=False, lookup=lookup)
-        except Paused as paused:
-            raise Interrupted(paused.questions) from None
+            return await beside.run(running.run(input, fresh=False, lookup=lookup))
+        finally:
+            if not beside.tasks:
+                self.calls.pop(path[:-1], None)
 
     async def _fitting(self, target: Target, path: Path) -> Graph:
         """The graph to go on with from what is on record. Raises: SchemaMismatch."""
@@ -113,10 +124,55 @@ class Session:
         return fitting(graph, opened.snapshot, self.meeting)
 
 
+class Beside:
+    """The calls that one activation has under way side by side.
+
+    A call that asks waits for the others: so all that can be done is done, and all questions are asked at once.
+    """
+
+    __slots__ = ("_settled", "questions", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.questions: list[Asked] = []
+        self._settled = asyncio.Event()
+
+    async def run(self, call: Awaitable[Any]) -> Any:
+        """Raises: Interrupted, with the questions of all calls."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        self._settled.clear()
+        try:
+            return await call
+        except Paused as paused:
+            self.questions.extend(paused.questions)
+            self._leave(task)
+            await self._settled.wait()
+            raise Interrupted(tuple(self.questions)) from None
+        finally:
+            self._leave(task)
+
+    def _leave(self, task: "asyncio.Task[Any]") -> None:
+        self.tasks.discard(task)
+        if not self.tasks:
+            self._settled.set()
+
+
+async def _left(calls: Mapping[Path, Beside]) -> None:
+    """Cancel the calls that nobody waits for any more."""
+    tasks = [task for beside in tuple(calls.values()) for task in beside.tasks if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class _Running:
     """One graph of a session: the engine's ``Recorder``, and the ``Host`` of its contexts."""
 
     __slots__ = (
+        "_asking",
         "_conversation",
         "_graph",
         "_journal",
@@ -132,6 +188,7 @@ class _Running:
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
         self._session = session
         self._journal = session.journal
+        self._asking = session.asking
         self._graph = graph
         self._path = path
         self._path_key = "/".join(path)
@@ -211,7 +268,9 @@ class _Running:
     # The engine's recorder
 
     def context(self, activation: Activation) -> Context[Any]:
-        return Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
+        ctx = Context(self._journal.info, (*self._path, activation.id), self._session.deps, self)
+        CURRENT.set(ctx)
+        return ctx
 
     def started(self, activation: Activation, attempt: int) -> None:
         session = self._session
@@ -219,11 +278,15 @@ class _Running:
             session.guard()
         if session.until is not None and len(self._path) == 1 and step_of(activation.id) >= session.until:
             raise Paused(())
+        if self._asking.waited:
+            self._asking.held((*self._path, activation.id))
         if self._journal.silent:
             return
         self._journal.started((*self._path, activation.id), activation.node, attempt)
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
+        if self._asking.outcomes:
+            self._asking.finished((*self._path, activation.id))
         if self._journal.silent:
             return
         path = (*self._path, activation.id)
@@ -288,8 +351,11 @@ class _Running:
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         return await self._session.call(path, target, input)
 
-    def answers(self) -> dict[str, Any]:
-        return self._session.answers
+    def ask(self, asked: Asked) -> Any:
+        return self._asking.ask(asked)
+
+    def intent(self, path: Path) -> Intent:
+        return Tries(self._asking, self._journal, path)
 
 
 def _new(seen: Seen) -> list[Said]:

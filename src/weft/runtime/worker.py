@@ -102,7 +102,9 @@ class Worker:
             if record is None:
                 await self._again(job)
                 return
-            await self.driver.drive(target, record, json.loads(record.input), self._deps)
+            result = await self.driver.drive(target, record, json.loads(record.input), self._deps)
+            if result.paused:
+                await self._store.questions.wake(self.dispatcher.enqueue)  # answered while it ran
         except NotFound:
             return  # another process may know the target
         except StoreError:
@@ -149,11 +151,12 @@ class Worker:
                 await self._look_around()
 
     async def _look_around(self) -> None:
-        """Queue what dead processes left, and what processes that do not work the queue submitted."""
+        """Queue what dead processes left, what was answered or is overdue, and what others only submitted."""
         await self._reap()
-        if not isinstance(self.dispatcher, Embedded):
-            return
         try:
+            await self._store.questions.wake(self.dispatcher.enqueue)
+            if not isinstance(self.dispatcher, Embedded):
+                return
             for job in await self._store.runs.waiting():
                 self.dispatcher.push(job)
         except StoreError:

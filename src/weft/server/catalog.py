@@ -98,6 +98,6 @@ def _tool(tool: Tool) -> ToolView:
         name=tool.name,
         description=tool.spec.description,
         effect=tool.effect,
-        approval=tool.approval,
+        approval=bool(tool.approval),
         parameters=tool.spec.parameters,
     )

@@ -15,6 +15,7 @@ from weft import errors
 STATUS: dict[type[errors.WeftError], int] = {
     errors.WeftError: 500,
     errors.UsageError: 400,
+    errors.AnswerInvalid: 422,
     errors.AccessDenied: 403,
     errors.LimitExceeded: 429,
     errors.Cancelled: 409,

@@ -208,3 +208,17 @@ class ReplayRun(_Body):
     live_from: _Step | None = None
     confirm: bool = False
     """Whether effects that must happen once may be repeated."""
+
+
+class AnswerInterrupt(_Body):
+    """An answer to one question of a run."""
+
+    run_id: Annotated[str, Field(min_length=1, max_length=200)]
+    id: Annotated[str, Field(min_length=1, max_length=1_000)]
+    answer: Annotated[Any, BeforeValidator(sound)]
+
+
+class AnswerInterrupts(_Body):
+    """Answers to questions of any runs."""
+
+    answers: Annotated[list[AnswerInterrupt], Field(min_length=1, max_length=100)]

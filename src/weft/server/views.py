@@ -11,7 +11,7 @@ from weft.events import Envelope
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, Usage
 from weft.runtime.diffing import RunsDiff
 from weft.runtime.history import Moment
-from weft.storage.base import QuestionRow, RunRecord, Status, ThreadRecord
+from weft.storage.base import QuestionKind, QuestionRow, QuestionStatus, RunRecord, Status, ThreadRecord
 from weft.tools.base import Effect
 
 
@@ -22,6 +22,34 @@ class QuestionView(Struct, frozen=True, kw_only=True):
     payload: Raw
     schema: Raw | None = None
     """JSON Schema of the answer."""
+    kind: QuestionKind = "question"
+    expires_at: float | None = None
+    """Seconds since the epoch; after that its default is the answer, or it is none."""
+
+
+class InterruptView(Struct, frozen=True, kw_only=True):
+    """A question in the inbox: what is needed to show it, and to answer it."""
+
+    run_id: str
+    id: str
+    """Unique in its run. It may have slashes."""
+    kind: QuestionKind
+    status: QuestionStatus
+    payload: Raw
+    schema: Raw | None
+    """JSON Schema of the answer."""
+    path: list[str]
+    """Who asks: from the run's target down."""
+    tool: str | None
+    """The tool that is to be called, or that may have been."""
+    arguments: Json | None
+    target: str
+    thread_id: str
+    thread_title: str
+    user_id: str
+    created_at: float
+    expires_at: float | None
+    """Seconds since the epoch; after that its default is the answer, or it is none."""
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -137,6 +165,23 @@ class Agents(Struct, frozen=True):
     items: list[AgentView]
 
 
+class Interrupts(Struct, frozen=True):
+    items: list[InterruptView]
+    next: str | None
+    """Give it as ``cursor`` for the page after this one."""
+
+
+class Answered(Struct, frozen=True):
+    """How a run stands after an answer."""
+
+    run_id: str
+    status: Status
+
+
+class AnsweredRuns(Struct, frozen=True):
+    items: list[Answered]
+
+
 class Threads(Struct, frozen=True):
     items: list[ThreadView]
     next: str | None
@@ -201,7 +246,8 @@ class ForkView(Struct, frozen=True, kw_only=True):
 
 VIEWS: tuple[type[Struct], ...] = (
     Moments, StateAt, ForkView, RunsDiff,
-    RunView, Runs, ThreadView, Threads, Messages, ContextView, AgentView, Agents, HealthView, Events, Envelope,
+    RunView, Runs, InterruptView, Interrupts, Answered, AnsweredRuns,
+    ThreadView, Threads, Messages, ContextView, AgentView, Agents, HealthView, Events, Envelope,
 )  # fmt: skip
 """Whatever an answer may hold: the types of the OpenAPI document."""
 
@@ -248,7 +294,34 @@ def as_input(message: Message) -> bytes:
 
 
 def question_view(row: QuestionRow) -> QuestionView:
-    return QuestionView(id=row.id, payload=Raw(row.payload), schema=None if row.schema is None else Raw(row.schema))
+    return QuestionView(
+        id=row.id,
+        payload=Raw(row.payload),
+        schema=None if row.schema is None else Raw(row.schema),
+        kind=row.kind,
+        expires_at=row.expires_at,
+    )
+
+
+def interrupt_view(row: QuestionRow) -> InterruptView:
+    told: Any = msgspec.json.decode(row.payload) if row.kind != "question" else {}
+    return InterruptView(
+        run_id=row.run_id,
+        id=row.id,
+        kind=row.kind,
+        status=row.status,
+        payload=Raw(row.payload),
+        schema=None if row.schema is None else Raw(row.schema),
+        path=row.path.split("/"),
+        tool=told.get("tool", told.get("name")),
+        arguments=told.get("arguments"),
+        target=row.target,
+        thread_id=row.thread_id,
+        thread_title=row.thread_title,
+        user_id=row.user_id,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
 
 
 def context_view(explanation: Explanation) -> ContextView:

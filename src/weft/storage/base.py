@@ -173,19 +173,32 @@ class FinishedRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
 
 
+QuestionStatus: TypeAlias = Literal["intent", "open", "answered", "expired", "taken", "withdrawn", "settled", "unknown"]
+"""``intent``: something that must not happen twice is under way, and nobody need say anything unless its process dies.
+``answered`` and ``expired``: the run has not seen it yet; ``taken``: it has. ``withdrawn``: the run ended first.
+``settled``: what an intent announced came to a known end; ``unknown``: its run ended, and nobody knows."""
+QuestionKind: TypeAlias = Literal["question", "approval", "outcome"]
+
+
 class QuestionRow(Struct, frozen=True, kw_only=True, gc=False):
-    """An open question of a run."""
+    """A question of a run, or what may become one."""
 
     id: str
     path: str
     payload: bytes
     schema: bytes | None = None
     expires_at: float | None = None
-    status: Literal["open", "answered", "expired", "withdrawn"] = "open"
+    status: QuestionStatus = "open"
     answer: bytes | None = None
     run_id: str = ""
     thread_id: str = ""
     created_at: float = 0.0
+    kind: QuestionKind = "question"
+    fallback: bytes | None = None
+    """The answer where nobody gives one until ``expires_at``; without it the question expires."""
+    target: str = ""
+    thread_title: str = ""
+    user_id: str = ""
 
 
 class RunChange(Struct, frozen=True, kw_only=True, gc=False):
@@ -361,19 +374,50 @@ class Workers(Protocol):
 class Questions(Protocol):
     """What runs ask people."""
 
-    async def open(self, scope: Scope, page: Page, *, run_id: str | None = None) -> Sequence[QuestionRow]:
+    async def open(
+        self,
+        scope: Scope,
+        page: Page,
+        *,
+        run_id: str | None = None,
+        thread_id: str | None = None,
+        status: QuestionStatus = "open",
+    ) -> Sequence[QuestionRow]:
         """By ``created_at``; the cursor is ``created_at:run_id:id`` of the last row (the time as ``repr``)."""
         ...
 
-    async def answer(self, scope: Scope, run_id: str, question_id: str, answer: bytes) -> bool:
-        """Record an answer. True where the question was open; the same answer again is not an error.
+    async def find(self, scope: Scope, run_id: str, ids: Sequence[str]) -> Sequence[QuestionRow]:
+        """These questions of a run, whatever their status. Raises: NotFound."""
+        ...
 
-        Raises: NotFound, Conflict (another answer is on record).
+    async def answer(
+        self,
+        scope: Scope,
+        run_id: str,
+        answers: Mapping[str, bytes],
+        enqueue: Enqueue | None,
+        *,
+        worker: str | None = None,
+    ) -> bool:
+        """Record all of these answers or none, and requeue the run in the same transaction.
+
+        It is requeued (kept for ``worker``, as with ``Runs.requeue``) where it is paused and something has been
+        answered, or has expired, that it has not taken yet: whether that was so comes back. The same answer again is
+        no error.
+
+        Raises: NotFound; Conflict (another answer is on record, or the question is closed).
         """
         ...
 
-    async def answers(self, run_id: str) -> dict[str, bytes]:
-        """All answers given so far, by question id."""
+    async def take(self, run_id: str, fence: int) -> Sequence[QuestionRow]:
+        """All questions of a run, as they were; those that are answered or expired are ``taken`` from now on.
+
+        With a ``fence`` that is not the run's any more nothing changes.
+        """
+        ...
+
+    async def wake(self, enqueue: Enqueue, limit: int = 100) -> int:
+        """Expire the questions that are due, and requeue paused runs that have something to take; how many."""
         ...
 
 

@@ -62,7 +62,7 @@ CHECKPOINTS = Kind("checkpoints", t.checkpoints, "place", ("step", "run_id", "bo
 SLOTS = Kind("slots", t.slots, "place", ("step", "body"), counted="step")
 QUESTIONS = Kind(
     *("questions", t.questions, "run"),
-    ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at"),
+    ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at", "kind", "fallback"),
 )
 KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS)
 
@@ -96,7 +96,7 @@ def add_rows(
             if s.op == "append":
                 parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
     for q in commit.questions:
-        asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at)
+        asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at, q.kind, q.fallback)
         parts["questions"].append((*run, q.id, q.path, *asked))
 
 
@@ -133,12 +133,15 @@ def addition(
         changed = {"start": statement.excluded.start, "body": statement.excluded.body}
         return statement.on_conflict_do_update(index_elements=keys, set_=changed)
     if kind is QUESTIONS:
-        closes = statement.excluded.status != literal_column("'open'")
-        still = kind.table.c.status == literal_column("'open'")
-        return statement.on_conflict_do_update(
-            index_elements=["run", "id"], set_={"status": statement.excluded.status}, where=closes & still
-        )
+        new, known = statement.excluded, kind.table.c.status
+        closes = (known == literal_column("'open'")) & new.status.not_in(_ASKING)
+        opens = (known == literal_column("'intent'")) & (new.status != literal_column("'intent'"))
+        changed = {"status": new.status, "payload": new.payload}
+        return statement.on_conflict_do_update(index_elements=["run", "id"], set_=changed, where=closes | opens)
     return statement.on_conflict_do_nothing()
+
+
+_ASKING = [literal_column(f"'{status}'", Text()) for status in ("open", "intent")]
 
 
 def _superseded(row: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:

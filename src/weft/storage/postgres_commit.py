@@ -50,6 +50,7 @@ from weft.storage.commits import (
 )
 from weft.storage.pieces import greatest, last_event
 from weft.storage.query import Query
+from weft.storage.question_queries import CLOSED
 from weft.storage.tables import SECONDS, finished, places, questions, runs, threads
 
 _RUN: dict[str, TypeEngine[Any]] = {
@@ -299,7 +300,7 @@ def _touch(ok: CTE) -> CTE:
 
 def _withdraw(ok: CTE) -> CTE:
     where = and_(questions.c.run == ok.c.n, ok.c.ended > _ZERO, questions.c.status == literal_column("'open'"))
-    return update(questions).where(where).values(status=literal_column("'withdrawn'")).cte("withdraw")
+    return update(questions).where(where).values(status=CLOSED).cte("withdraw")
 
 
 def _close(place: CTE, rows: FromClause) -> CTE:

@@ -4,19 +4,21 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
 from weft.errors import Conflict, NotFound, StoreError
-from weft.events import RunCancelled, encode
+from weft.events import EffectUnknown, RunCancelled, encode
 from weft.storage import run_queries as q
 from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
 from weft.storage.packing import pack_events, unpack_events
 from weft.storage.query import Row, Steps
+from weft.storage.question_queries import INTENTS, LEAVE_UNKNOWN, WITHDRAW
 from weft.storage.tables import SPAN
-from weft.storage.thread_queries import USE_THREAD, WITHDRAW
+from weft.storage.thread_queries import USE_THREAD
 
 _RUN_FIELDS = RunRecord.__struct_fields__
 
@@ -117,6 +119,7 @@ class SqlRuns:
                     raise _no_run(run_id)
                 return None
             n, owner, target = rows[0]
+            yield from _leave_unknown(n, owner, at)
             last = EventRow(seq=0, at=at, path=msgspec.json.encode([target]).decode(), body=body)
             yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
             yield WITHDRAW, {"run": n}
@@ -250,6 +253,17 @@ def _made_before(record: RunRecord, workspace: int) -> Steps[RunRecord]:
 
 async def _nobody(tx: Tx, job: Job) -> None:
     """There is no queue to tell."""
+
+
+def _leave_unknown(run: int, owner: int, at: float) -> Steps[None]:
+    """What was under way and must not happen twice: nobody will know how it came out, and the run says so."""
+    for _, path, payload in (yield INTENTS, {"run": run}):
+        what: dict[str, Any] = msgspec.json.decode(payload)
+        event = EffectUnknown(what["name"], what["key"], "the run was cancelled while it was under way")
+        where = msgspec.json.encode(path.split("/")).decode()
+        row = EventRow(seq=0, at=at, path=where, body=encode(event))
+        yield q.ADD_LAST_EVENT, {"run": run, "owner": owner, "body": pack_events([row])}
+    yield LEAVE_UNKNOWN, {"run": run}
 
 
 def _digest(record: RunRecord) -> bytes:

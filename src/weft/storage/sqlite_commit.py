@@ -31,8 +31,8 @@ from weft.storage.commits import (
 )
 from weft.storage.pieces import last_event
 from weft.storage.query import Query
+from weft.storage.question_queries import WITHDRAW
 from weft.storage.tables import finished, places, runs, threads
-from weft.storage.thread_queries import WITHDRAW
 
 _TYPES = {
     **{"run_id": Text(), "path": Text(), "channel": Text(), "step": NUMBER, "fence": NUMBER, "parent": NUMBER},

@@ -219,6 +219,8 @@ questions = _clustered(
     Column("answer", LargeBinary),
     Column("expires_at", SECONDS),
     _column("created_at", SECONDS),
+    _column("kind", Text),
+    Column("fallback", LargeBinary),
     Index(
         "questions_open",
         "workspace",
@@ -226,8 +228,21 @@ questions = _clustered(
         sqlite_where=text("status = 'open'"),
         postgresql_where=text("status = 'open'"),
     ),
+    Index(
+        "questions_due",
+        "expires_at",
+        sqlite_where=text("status = 'open' AND expires_at IS NOT NULL"),
+        postgresql_where=text("status = 'open' AND expires_at IS NOT NULL"),
+    ),
+    Index(
+        "questions_told",
+        "run",
+        sqlite_where=text("status IN ('answered', 'expired')"),
+        postgresql_where=text("status IN ('answered', 'expired')"),
+    ),
     key=("run", "id"),
 )
+"""``questions_told`` has the answers that their run has not seen yet."""
 
 workers = _clustered("workers", _column("id", Text), _column("beat", SECONDS), _column("draining"), key=("id",))
 

@@ -1,4 +1,4 @@
-"""Queries of threads, questions and blobs, each written once for both databases."""
+"""Queries of threads and blobs, each written once for both databases."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
-from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, beyond, counted_in, greatest, mine, named, p, status_is
+from weft.storage.pieces import WORKSPACE_OF, beyond, counted_in, greatest, mine, named, p, status_is
 from weft.storage.query import Query
 from weft.storage.tables import (
     blobs,
@@ -18,64 +18,12 @@ from weft.storage.tables import (
     metadata,
     owners,
     places,
-    questions,
     runs,
     slots,
     threads,
     workspaces,
 )
 from weft.storage.trail_queries import DELETE_BELOW_THREAD
-
-# Questions.
-
-_QUESTION = [
-    *(questions.c.id, questions.c.path, questions.c.payload, questions.c.schema, questions.c.expires_at),
-    *(questions.c.status, questions.c.answer, runs.c.id, threads.c.id, questions.c.created_at),
-]
-
-
-@cache
-def question_page(*, user: bool, newest: bool, cursor: bool, run: bool) -> Query:
-    """Open questions of a scope, by the time they were asked."""
-    q = questions.c
-    source = questions.join(runs, runs.c.n == q.run).join(threads, threads.c.n == runs.c.thread)
-    query = select(*_QUESTION).select_from(source).where(q.status == literal_column("'open'"))
-    query = query.where(questions.c.workspace == WORKSPACE_OF).limit(p("limit", "n"))
-    if user:
-        query = query.where(q.owner == OWNER_OF)
-    if run:
-        query = query.where(runs.c.id == p("run"))
-    if cursor:
-        at = p("at", "f")
-        other = runs.alias("other")
-        number = select(other.c.n).where(other.c.id == p("after_run")).scalar_subquery()
-        query = query.where(beyond(newest, (q.created_at, at), (q.run, number), (q.id, p("after_id", "t"))))
-    order = (q.created_at, q.run, q.id)
-    return Query(query.order_by(*(column.desc() if newest else column for column in order)))
-
-
-QUESTION = Query(
-    select(questions.c.run, questions.c.status, questions.c.answer).where(
-        questions.c.run == select(runs.c.n).where(runs.c.id == p("run"), mine(runs)).scalar_subquery(),
-        questions.c.id == p("id"),
-    )
-)
-ANSWER = Query(
-    update(questions)
-    .where(questions.c.run == p("n"), questions.c.id == p("id"), questions.c.status == literal_column("'open'"))
-    .values(status=literal_column("'answered'"), answer=p("answer"))
-    .returning(questions.c.id)
-)
-ANSWERS = Query(
-    select(questions.c.id, questions.c.answer)
-    .join(runs, runs.c.n == questions.c.run)
-    .where(runs.c.id == p("run"), questions.c.status == literal_column("'answered'"))
-)
-WITHDRAW = Query(
-    update(questions)
-    .where(questions.c.run == p("run"), questions.c.status == literal_column("'open'"))
-    .values(status=literal_column("'withdrawn'"))
-)
 
 # Threads.
 

@@ -10,6 +10,7 @@ from weft.messages import Json, Media, ToolSpec
 
 Effect: TypeAlias = Literal["read", "idempotent", "once"]
 """What a second call would do: nothing to the world, the same again, or harm."""
+Approval: TypeAlias = bool | Callable[[Json], bool | Awaitable[bool]]
 
 
 class Returned(Struct, frozen=True, kw_only=True):
@@ -26,8 +27,10 @@ class Tool(Struct, frozen=True, kw_only=True):
     call: Callable[[Json, Context[Any]], Awaitable[Returned]]
     """Raises ``ToolRetry`` for bad arguments and ``ToolFailed`` for a failure; both reach the model as words."""
     effect: Effect = "idempotent"
-    approval: bool = False
-    """Whether a person must say yes before each call."""
+    approval: Approval = False
+    """Whether a person must say yes before a call: always, never, or as a function of the arguments says."""
+    reconcile: Callable[[Context[Any], Json], Any] | None = None
+    """Of a ``once`` tool whose call may or may not have happened: what came of it, or ``NOT_DONE``."""
     timeout: float | None = 60.0
     """Seconds."""
 

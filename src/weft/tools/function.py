@@ -13,11 +13,11 @@ from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from msgspec import Struct
 
-from weft.engine.context import Context
+from weft.engine.context import CURRENT, Context
 from weft.errors import UsageError
 from weft.events import Custom
 from weft.messages import Json, ToolSpec
-from weft.tools.base import Effect, Returned, Tool
+from weft.tools.base import Approval, Effect, Returned, Tool
 from weft.tools.results import as_plain, returned
 from weft.tools.run import PASSES, failure
 from weft.tools.threads import ThreadContext, in_thread
@@ -35,7 +35,8 @@ class Options(Struct, frozen=True, kw_only=True):
     name: str | None = None
     description: str | None = None
     effect: Effect = "idempotent"
-    approval: bool = False
+    approval: Approval = False
+    reconcile: Callable[[Context[Any], Json], Any] | None = None
     timeout: float | None = 60.0
     """Seconds."""
 
@@ -108,7 +109,8 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     effect: Effect = "idempotent",
-    approval: bool = False,
+    approval: Approval = False,
+    reconcile: Callable[[Context[Any], Json], Any] | None = None,
     timeout: float | None = 60.0,
 ) -> Function[P, R]: ...
 
@@ -119,7 +121,8 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     effect: Effect = "idempotent",
-    approval: bool = False,
+    approval: Approval = False,
+    reconcile: Callable[[Context[Any], Json], Any] | None = None,
     timeout: float | None = 60.0,
 ) -> Callable[[Callable[P, R]], Function[P, R]]: ...
 
@@ -136,7 +139,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         name: How the model calls it, if not as the function is named.
         description: What the model is told, if not the docstring.
         effect: What a second call would do: ``read``, ``idempotent``, or ``once`` (harm).
-        approval: Whether a person must say yes before each call.
+        approval: Whether a person must say yes before each call, or a function of the arguments that says so.
+        reconcile: Of a ``once`` tool: given the context and the arguments of a call that may or may not have happened,
+            what came of it, or ``NOT_DONE``. Without it a person is asked.
         timeout: Seconds, or ``None``.
     """
     made = Options(**options) if options else _PLAIN
@@ -180,6 +185,7 @@ def _build(function: Callable[..., Any], options: Options) -> Tool:
         def invoke(ctx: Context[Any]) -> Any:
             for parameter in shape.contexts:
                 values[parameter] = ctx
+            CURRENT.set(ctx)
             return function(*[values.pop(parameter) for parameter in shape.positional], **values)
 
         try:
@@ -198,6 +204,7 @@ def _build(function: Callable[..., Any], options: Options) -> Tool:
         call=call,
         effect=options.effect,
         approval=options.approval,
+        reconcile=options.reconcile,
         timeout=options.timeout,
     )
 

@@ -31,7 +31,7 @@ async def run_tool(tool: Tool, arguments: Json, ctx: Context[Any]) -> Returned:
             value: Any = await tool.call(arguments, ctx)
     except TimeoutError as error:
         if scope.expired():
-            raise ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s") from error
+            raise Broke(f"{tool.name} took longer than {tool.timeout:g} s") from error
         raise failure(error) from error
     except PASSES:
         raise
@@ -40,14 +40,21 @@ async def run_tool(tool: Tool, arguments: Json, ctx: Context[Any]) -> Returned:
     return returned(value)
 
 
-def failure(error: BaseException) -> ToolFailed:
+class Broke(ToolFailed):
+    """The tool did not say itself that it failed: it raised something else, or its time was over.
+
+    What it had done by then nobody knows.
+    """
+
+
+def failure(error: BaseException) -> Broke:
     """An exception of a tool's own, in words.
 
     >>> failure(KeyError("city"))
-    ToolFailed("KeyError: 'city'")
+    Broke("KeyError: 'city'")
     """
     words = _words(error)
-    return ToolFailed(words if len(words) <= LONGEST else words[: LONGEST - 1] + "…")
+    return Broke(words if len(words) <= LONGEST else words[: LONGEST - 1] + "…")
 
 
 def _words(error: BaseException) -> str:

@@ -13,10 +13,11 @@ from weft.engine.evolution import UNVERSIONED, Evolution
 from weft.engine.graph import NOTHING, Graph, Link, Node, NodeFn, Schedule, Send, State, Update
 from weft.engine.policy import Failure, Policy
 from weft.errors import GraphError
+from weft.workflows.atmostonce import Reconcile, at_most_once
 from weft.workflows.commands import END, START, Command, targets
 from weft.workflows.edges import Conditional, followed, following, state_after
 from weft.workflows.nodes import Mapped, Shape, of_function, of_target, payload_of, shape_of, update_of
-from weft.workflows.schema import Schema, View, as_writes, is_state
+from weft.workflows.schema import Schema, View, as_writes, is_state, typed
 from weft.workflows.workflow import Workflow
 
 
@@ -30,6 +31,7 @@ class DeclaredNode(Struct, frozen=True, kw_only=True):
     given: Mapped | None
     taken: Mapped | None
     policy: Policy
+    reconcile: Reconcile | None
     fallback: Any
     rescue: Any
     defer: bool
@@ -137,6 +139,12 @@ class _Build:
         )
 
     def _work(self, name: str, declared: DeclaredNode, work: Any, shape: Shape | None) -> NodeFn:
+        run = self._plain_work(name, declared, work, shape)
+        if declared.policy.effect != "once":
+            return run
+        return at_most_once(name, run, self._own, declared.reconcile)
+
+    def _plain_work(self, name: str, declared: DeclaredNode, work: Any, shape: Shape | None) -> NodeFn:
         if shape is None:
             inner = cast("Workflow[Any]", work).schema if isinstance(work, Workflow) else None
             return of_target(name, cast("Target", work), inner, self._own, declared.given, declared.taken)
@@ -203,7 +211,7 @@ class _Build:
             channel = self._input.channels.get(key) or (self._own.get(key) if command is not None else None)
             if channel is None:
                 raise GraphError(f"the input has {key!r}, which the state of graph {self._name!r} has not")
-            writes[key] = _typed(value, channel.takes)
+            writes[key] = typed(value, channel.takes)
         if command is None:
             return writes, None
         if command.resume is not None:
@@ -237,14 +245,3 @@ def is_target(work: Any) -> bool:
 def _failed(node: str, error: Exception) -> Failure:
     from_weft = getattr(error, "code", "bug")
     return Failure(node=node, code=str(from_weft), message=str(error) or type(error).__name__)
-
-
-def _typed(value: Any, of: Any) -> Any:
-    """JSON from outside in the declared type; what has it already stays as it is."""
-    given: Any = value
-    if not isinstance(value, dict | list):
-        return given
-    try:
-        return msgspec.convert(given, of)
-    except (msgspec.ValidationError, TypeError):
-        return given

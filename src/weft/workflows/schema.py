@@ -8,6 +8,7 @@ from inspect import isclass
 from typing import Annotated, Any, NotRequired, Required, TypeAlias, cast, get_args, get_origin, get_type_hints
 from typing import is_typeddict as is_typeddict
 
+import msgspec
 from msgspec import UNSET as NOT_GIVEN
 from msgspec import Struct
 
@@ -190,3 +191,14 @@ def _itemised(writes: dict[str, Any], known: Mapping[str, Channel]) -> dict[str,
         if isinstance(known.get(name), Topic) and not isinstance(value, list | tuple):
             writes[name] = [value]
     return writes
+
+
+def typed(value: Any, of: Any) -> Any:
+    """JSON from outside in the declared type; what has it already stays as it is."""
+    given: Any = value
+    if not isinstance(value, dict | list):
+        return given
+    try:
+        return msgspec.convert(given, of)
+    except (msgspec.ValidationError, TypeError):
+        return given

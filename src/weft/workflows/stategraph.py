@@ -13,6 +13,7 @@ from weft.engine.evolution import Migration, OnChange, evolution
 from weft.engine.graph import NOTHING, Link, Schedule
 from weft.engine.policy import Effect, Policy, Retry
 from weft.errors import GraphError
+from weft.workflows.atmostonce import Reconcile
 from weft.workflows.building import Declaration, DeclaredNode, build, is_target
 from weft.workflows.checks import Sketch, check
 from weft.workflows.commands import END as END
@@ -104,6 +105,7 @@ class StateGraph:
         fallback: str | Work | None = None,
         on_error: str | Function | None = None,
         effect: Effect = "idempotent",
+        reconcile: Reconcile | None = None,
         defer: bool = False,
         listens: Sequence[str] = (),
         destinations: Sequence[str] | Mapping[str, str] = (),
@@ -118,6 +120,8 @@ class StateGraph:
         When all attempts failed, ``fallback`` does the work (a function or target, or the name of a node to go to),
         then ``on_error`` (the name of a node that is sent a ``Failure``, or a function of ``(state, failure)``).
         ``defer`` waits until nothing else is left to run; ``listens`` names fields that wake the node.
+        With ``effect="once"`` it is never silently run a second time: while nobody knows whether it happened,
+        ``reconcile(ctx, state)`` says what it returned, or ``NOT_DONE``; without it a person is asked.
         ``destinations`` says where its commands may lead, with labels for drawings if it is a dict.
 
         Raises:
@@ -150,6 +154,7 @@ class StateGraph:
                 on_error=on_error if isinstance(on_error, str) else None,
                 effect=effect,
             ),
+            reconcile=reconcile,
             fallback=fallback,
             rescue=None if isinstance(on_error, str) else on_error,
             defer=defer,

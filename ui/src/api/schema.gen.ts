@@ -227,7 +227,7 @@ export interface paths {
         put?: never;
         /**
          * Answer
-         * @description Answer its open questions, by their ids; it goes on once the last is answered.
+         * @description Answer its open questions, all or some, by their ids; it goes as far as it can with the answers.
          */
         post: operations["answerRun"];
         delete?: never;
@@ -250,6 +250,46 @@ export interface paths {
         get: operations["watchRun"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/interrupts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Index
+         * @description What is asked of people, newest first.
+         */
+        get: operations["listInterrupts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/interrupts/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer
+         * @description Answer questions of any runs. Of one run all answers are recorded, or none; each run goes as far as it can.
+         */
+        post: operations["answerInterrupts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -405,6 +445,26 @@ export interface components {
             items: components["schemas"]["AgentView"][];
         };
         /**
+         * AnswerInterrupt
+         * @description An answer to one question of a run.
+         */
+        AnswerInterrupt: {
+            /** Run Id */
+            run_id: string;
+            /** Id */
+            id: string;
+            /** Answer */
+            answer: unknown;
+        };
+        /**
+         * AnswerInterrupts
+         * @description Answers to questions of any runs.
+         */
+        AnswerInterrupts: {
+            /** Answers */
+            answers: components["schemas"]["AnswerInterrupt"][];
+        };
+        /**
          * AnswerRun
          * @description Answers to questions, by their ids.
          */
@@ -413,6 +473,19 @@ export interface components {
             answers: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * Answered
+         * @description How a run stands after an answer.
+         */
+        Answered: {
+            run_id: string;
+            /** @enum {unknown} */
+            status: "cancelled" | "dead" | "failed" | "finished" | "paused" | "queued" | "running" | "sleeping";
+        };
+        /** AnsweredRuns */
+        AnsweredRuns: {
+            items: components["schemas"]["Answered"][];
         };
         /**
          * CancelRun
@@ -502,6 +575,28 @@ export interface components {
             differences: components["schemas"]["Difference"][];
         };
         /**
+         * EffectStarted
+         * @description Something that must not happen twice is about to begin; from here on nobody may repeat it unasked.
+         */
+        EffectStarted: {
+            /** @enum {unknown} */
+            type: "effect.started";
+            name: string;
+            key: string;
+        };
+        /**
+         * EffectUnknown
+         * @description Nobody knows whether it happened: its process died, it took too long, it raised, or it was cancelled.
+         */
+        EffectUnknown: {
+            /** @enum {unknown} */
+            type: "effect.unknown";
+            name: string;
+            key: string;
+            /** @default  */
+            message?: string;
+        };
+        /**
          * Envelope
          * @description An event, and when and where it happened.
          *
@@ -514,7 +609,7 @@ export interface components {
             seq: number;
             at: number;
             path: string[];
-            event: components["schemas"]["RunStarted"] | components["schemas"]["RunResumed"] | components["schemas"]["RunPaused"] | components["schemas"]["RunFinished"] | components["schemas"]["RunFailed"] | components["schemas"]["RunCancelled"] | components["schemas"]["NodeStarted"] | components["schemas"]["NodeFinished"] | components["schemas"]["NodeFailed"] | components["schemas"]["ModelStarted"] | components["schemas"]["ModelFinished"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["Delta"] | components["schemas"]["MessageAdded"] | components["schemas"]["ContextCompacted"] | components["schemas"]["StepCommitted"] | components["schemas"]["ThreadForked"] | components["schemas"]["LimitReached"] | components["schemas"]["Custom"];
+            event: components["schemas"]["RunStarted"] | components["schemas"]["RunResumed"] | components["schemas"]["RunPaused"] | components["schemas"]["RunFinished"] | components["schemas"]["RunFailed"] | components["schemas"]["RunCancelled"] | components["schemas"]["NodeStarted"] | components["schemas"]["NodeFinished"] | components["schemas"]["NodeFailed"] | components["schemas"]["ModelStarted"] | components["schemas"]["ModelFinished"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["Delta"] | components["schemas"]["MessageAdded"] | components["schemas"]["ContextCompacted"] | components["schemas"]["StepCommitted"] | components["schemas"]["ThreadForked"] | components["schemas"]["LimitReached"] | components["schemas"]["EffectStarted"] | components["schemas"]["EffectUnknown"] | components["schemas"]["Custom"];
         };
         /** Events */
         Events: {
@@ -574,6 +669,36 @@ export interface components {
             store: components["schemas"]["StoreHealth"];
             workspace: string;
             models: components["schemas"]["ModelsHealth"];
+        };
+        /**
+         * InterruptView
+         * @description A question in the inbox: what is needed to show it, and to answer it.
+         */
+        InterruptView: {
+            run_id: string;
+            id: string;
+            /** @enum {unknown} */
+            kind: "approval" | "outcome" | "question";
+            /** @enum {unknown} */
+            status: "answered" | "expired" | "intent" | "open" | "settled" | "taken" | "unknown" | "withdrawn";
+            payload: unknown;
+            schema: unknown | null;
+            path: string[];
+            tool: string | null;
+            arguments: {
+                [key: string]: unknown;
+            } | null;
+            target: string;
+            thread_id: string;
+            thread_title: string;
+            user_id: string;
+            created_at: number;
+            expires_at: number | null;
+        };
+        /** Interrupts */
+        Interrupts: {
+            items: components["schemas"]["InterruptView"][];
+            next: string | null;
         };
         /**
          * Invalid
@@ -771,6 +896,13 @@ export interface components {
             schema?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * @default question
+             * @enum {unknown}
+             */
+            kind?: "approval" | "outcome" | "question";
+            /** @default null */
+            expires_at?: number | null;
         };
         /**
          * QuestionView
@@ -781,6 +913,13 @@ export interface components {
             payload: unknown;
             /** @default null */
             schema?: unknown | null;
+            /**
+             * @default question
+             * @enum {unknown}
+             */
+            kind?: "approval" | "outcome" | "question";
+            /** @default null */
+            expires_at?: number | null;
         };
         /**
          * Reasoning
@@ -2327,6 +2466,176 @@ export interface operations {
             };
             /** @description There is no such thing, or the caller may not see it. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInterrupts: {
+        parameters: {
+            query?: {
+                /** @description Most rows to give. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                run_id?: string | null;
+                thread_id?: string | null;
+                /** @description `unknown`: cut off, and nobody knows if it happened. */
+                status?: "intent" | "open" | "answered" | "expired" | "taken" | "withdrawn" | "settled" | "unknown";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Interrupts"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerInterrupts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerInterrupts"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnsweredRuns"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Someone else was first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -101,7 +101,7 @@ async def cancel(id: Id, app: AppDep, scope: ScopeDep, body: CancelRun | None = 
 
 @router.post("/{id}/answers", operation_id="answerRun", responses=answers(RunView, 404, 409, 413))
 async def answer(id: Id, body: AnswerRun, app: AppDep, scope: ScopeDep) -> Response:
-    """Answer its open questions, by their ids; it goes on once the last is answered."""
+    """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers."""
     return reply(await _view(app, scope, await app.answer(scope, id, body.answers)))
 
 

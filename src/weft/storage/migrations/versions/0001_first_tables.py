@@ -111,12 +111,19 @@ def upgrade() -> None:
         sa.Column("answer", sa.LargeBinary(), nullable=True),
         sa.Column("expires_at", SECONDS, nullable=True),
         sa.Column("created_at", SECONDS, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("fallback", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("run", "id", name="questions_pk"),
         sqlite_with_rowid=False,
     )
     op.create_index(
+        "questions_due", "questions", ["expires_at"], unique=False,
+        **_where("status = 'open' AND expires_at IS NOT NULL"),
+    )  # fmt: skip
+    op.create_index(
         "questions_open", "questions", ["workspace", "created_at"], unique=False, **_where("status = 'open'")
     )
+    op.create_index("questions_told", "questions", ["run"], unique=False, **_where("status IN ('answered', 'expired')"))
     op.create_table(
         "runs",
         _number(),

@@ -1,0 +1,45 @@
+"""Where processes come from that die: forked from one that has everything imported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class Nursery:
+    """Starts processes that die."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        command = [sys.executable, "-m", "tests.kill.child"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def begin(self, url: str, effects: Path, *fate: str) -> int:
+        """The number of the process."""
+        assert self._process.stdin is not None
+        print(json.dumps([str(self._directory), url, str(effects), *fate]), file=self._process.stdin, flush=True)
+        return self._number()
+
+    def run(self, url: str, effects: Path, *fate: str) -> int:
+        """How it ended: 0, or minus the signal that killed it."""
+        self.begin(url, effects, *fate)
+        return self._number()
+
+    @property
+    def out(self) -> str:
+        return (self._directory / "out").read_text()
+
+    @property
+    def err(self) -> str:
+        return (self._directory / "err").read_text()
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+    def _number(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
