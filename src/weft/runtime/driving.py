@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from weft import events
-from weft.engine.context import Target
+from weft.engine.context import Asked, Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, WeftError
 from weft.runtime import ending
@@ -19,10 +19,15 @@ from weft.runtime.leaving import shielded
 from weft.runtime.recent import Recent
 from weft.runtime.result import Result
 from weft.runtime.session import Session
-from weft.storage.base import Enqueue, RunChange, RunRecord, Scope, Status, Store
+from weft.runtime.steering import Steering
+from weft.storage.base import Enqueue, Page, QuestionRow, RunChange, RunRecord, Scope, Status, Store
 
 MAX_ATTEMPTS = 4
 """Times a run may be taken up without any progress before it is given up as ``dead``."""
+
+
+TRIES, PATIENCE = 3, 0.8
+"""How often a run that is to stop is cancelled, and how many seconds it then has."""
 
 
 class Driven(NamedTuple):
@@ -30,12 +35,15 @@ class Driven(NamedTuple):
 
     task: "asyncio.Task[Any]"
     fence: int
+    steering: Steering
 
 
 class Driver:
     """All runs that this process drives right now."""
 
-    def __init__(self, store: Store, hub: Hub, guard: Callable[[], None], enqueue: Enqueue) -> None:
+    def __init__(
+        self, store: Store, hub: Hub, guard: Callable[[], None], enqueue: Enqueue, look: Callable[[], None]
+    ) -> None:
         self.driven: dict[str, Driven] = {}
         self.owed = Owed()
         self.serving = False
@@ -44,6 +52,8 @@ class Driver:
         """Whether runs that are stopped go back to the queue."""
         self._store, self._hub, self._guard, self._enqueue = store, hub, guard, enqueue
         self._recent = Recent()
+        self.look = look
+        """Called when a run has come to rest to which a command may have been sent at that very moment."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -53,22 +63,45 @@ class Driver:
         """
         task = asyncio.current_task()
         assert task is not None
-        self.driven[record.id] = Driven(task, record.fence)
+        steering = Steering()
+        self.driven[record.id] = Driven(task, record.fence, steering)
         self._hub.open(record.id)
         try:
-            return await self._to_rest(target, record, input, deps)
+            return await self._to_rest(target, record, input, deps, steering)
         finally:
             self.driven.pop(record.id, None)
             self._hub.close(record.id)
 
     async def stop(self, run_id: str) -> None:
-        """Cancel what this process does for the run, and wait until it has stopped."""
-        driven = self.driven.get(run_id)
-        if driven is not None and driven.task is not asyncio.current_task():
-            driven.task.cancel()
-            await asyncio.gather(driven.task, return_exceptions=True)
+        """Cancel what this process does for the run, and wait until it has stopped.
 
-    async def _to_rest(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
+        Code that swallows its cancellation is cancelled again, and in the end left alone: nothing that it does is
+        stored any more.
+        """
+        driven = self.driven.get(run_id)
+        if driven is None or driven.task is asyncio.current_task():
+            return
+        for _ in range(TRIES):
+            driven.task.cancel()
+            done, _ = await asyncio.wait({driven.task}, timeout=PATIENCE)
+            if done:
+                return
+
+    async def _visit(self, record: RunRecord, steering: Steering) -> Paused | None:
+        """Why the run does not go on, though it was taken up: questions are open, or a person holds it."""
+        if not record.steered:
+            return None
+        open = await self._store.questions.open(
+            Scope(record.workspace), Page(limit=200, newest=False), run_id=record.id
+        )
+        if steering.goes_on() and not open:
+            return None
+        asked = [Asked(row.id, tuple(row.path.split("/")), json.loads(row.payload), _schema(row)) for row in open]
+        return Paused(tuple(asked), halted=steering.held)
+
+    async def _to_rest(
+        self, target: Target, record: RunRecord, input: Any, deps: Any, steering: Steering
+    ) -> Result[Any]:
         journal = Journal(record, self._store, self._hub)
         if record.attempts > MAX_ATTEMPTS:
             error = WeftError(f"given up after {MAX_ATTEMPTS} attempts without progress")
@@ -76,17 +109,26 @@ class Driver:
             raise error
         resumed = record.seq > 0
         answers: dict[str, Any] = {}
-        session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
+        session = Session(
+            journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent, steering=steering
+        )
         async with self._ending(journal):
+            if record.steered:
+                steering.load(*await self._store.inbox.read(record.id))
             if resumed:
+                session.visit = await self._visit(record, steering)
                 given = await self._store.questions.answers(record.id)
                 answers.update({id: json.loads(body) for id, body in given.items()})
-                journal.emit((), events.RunResumed(target.name, await self._why(record)))
+                if session.visit is None:
+                    reason = "asked" if steering.freed() else await self._why(record)
+                    journal.emit((), events.RunResumed(target.name, reason))
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                return await ending.paused(journal, paused)
-            result = await ending.finished(journal, output)
+                result = await ending.paused(journal, paused, steering)
+                self.look()
+                return result
+            result = await ending.finished(journal, output, steering)
         if session.context is not None:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
         return result
@@ -136,3 +178,7 @@ class Driver:
         message = str(error) if isinstance(error, WeftError) else describe(error)
         change = RunChange(status=status, error=f"{code}: {message}", usage=events.encode(journal.info.usage))
         await self.owed.say(journal.info.id, last_words(journal, events.RunFailed(code, message), change))
+
+
+def _schema(row: QuestionRow) -> Any:
+    return None if row.schema is None else json.loads(row.schema)

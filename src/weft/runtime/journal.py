@@ -26,6 +26,7 @@ from weft.storage.base import (
     RunRecord,
     Store,
 )
+from weft.storage.commands import SteeringRow
 
 NO_USAGE = Usage()
 
@@ -102,6 +103,7 @@ class Journal:
         checkpoint: CheckpointRow | None = None,
         finished: FinishedRow | None = None,
         questions: Sequence[QuestionRow] = (),
+        steering: SteeringRow | None = None,
         run: RunChange | None = None,
         hold: bool = False,
     ) -> "Future[None] | None":
@@ -133,6 +135,7 @@ class Journal:
         commit.events.extend([self._row(envelope) for envelope in envelopes])
         commit.messages.extend(rows)
         commit.questions.extend(questions)
+        commit.steering = steering or commit.steering
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:

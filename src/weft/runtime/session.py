@@ -9,14 +9,18 @@ from weft import events
 from weft.engine.context import Context, Interrupted, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
-from weft.engine.step import Activation, Checkpoint, begin
-from weft.errors import WeftError
+from weft.engine.step import Activation, Checkpoint, amend, begin
+from weft.errors import UsageError, WeftError
 from weft.runtime import codec
+from weft.runtime.commands import Command, SetState, kind
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
+from weft.runtime.steering import Place, Steering
+from weft.runtime.writing import as_update
 from weft.storage.base import Store
+from weft.storage.commands import CommandRow
 
 Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
@@ -35,7 +39,9 @@ class Session:
         "max_steps",
         "recent",
         "resumed",
+        "steering",
         "thread_made_at",
+        "visit",
     )
 
     def __init__(
@@ -47,6 +53,8 @@ class Session:
         resumed: bool,
         guard: Callable[[], None] | None = None,
         recent: Recent | None = None,
+        steering: Steering | None = None,
+        visit: Paused | None = None,
         max_steps: int = 1000,
     ) -> None:
         self.journal = journal
@@ -58,6 +66,10 @@ class Session:
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
         self.recent = recent
+        self.steering = steering
+        """What people ask of the run; asked at each edge."""
+        self.visit = visit
+        """Why the run rests again once commands that wait for it are taken; ``None`` where it goes on."""
         self.thread_made_at = 0.0
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
@@ -80,7 +92,7 @@ class Session:
         try:
             return await running.run(input, fresh=False, lookup=lookup)
         except Paused as paused:
-            raise Interrupted(paused.questions) from None
+            raise Interrupted(paused.questions, halted=paused.halted) from None
 
 
 class _Running:
@@ -92,11 +104,13 @@ class _Running:
         "_journal",
         "_path",
         "_path_key",
+        "_ran",
         "_rows",
         "_session",
         "_slots",
         "_start",
         "_started",
+        "_step",
     )
 
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
@@ -112,6 +126,10 @@ class _Running:
         """When the attempt of an activation that runs now began, and which one it is."""
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
+        self._step = 0
+        """The step of the last checkpoint: activations that finish are kept under it."""
+        self._ran: list[str] = []
+        """Nodes that finished since, where somebody steers."""
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -127,8 +145,11 @@ class _Running:
         if fresh or not on_record:
             finished = NONE_FINISHED
             checkpoint = begin(graph, checkpoint, input)
-            happened = (events.RunStarted(self._journal.info.target),) if len(self._path) == 1 else ()
+            top = len(self._path) == 1
+            happened = (events.RunStarted(self._journal.info.target, checkpoint.step),) if top else ()
             self._commit(checkpoint, happened)
+        elif len(self._path) == 1 and self._session.steering is not None and not self._session.steering.quiet:
+            checkpoint = self._commanded(self._session.steering, checkpoint, finished)
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
@@ -146,6 +167,7 @@ class _Running:
         self._session.thread_made_at = opened.created_at
         checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, opened.snapshot is not None
         if opened.snapshot is not None:
+            self._step = opened.snapshot.step
             checkpoint = codec.load_checkpoint(self._graph, opened.snapshot, self._slots)
             finished = codec.load_updates(self._graph, opened.snapshot.finished)
         if self._rows is not None:
@@ -160,6 +182,37 @@ class _Running:
             values = {**checkpoint.values, self._rows: seen}
             checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
         return checkpoint, finished, on_record
+
+    def _commanded(self, steering: Steering, checkpoint: Checkpoint, finished: Mapping[str, Update]) -> Checkpoint:
+        """Take the commands that wait before anything runs; what they write is a checkpoint of its own.
+
+        Raises:
+            Paused: the run is not to go on for them.
+        """
+        amended: list[Checkpoint] = []
+
+        def write(_: CommandRow, command: Command) -> Any:
+            if not isinstance(command, SetState):
+                raise UsageError(f"{kind(command)} cannot be done here")
+            last = amended[-1] if amended else checkpoint
+            amended.append(amend(self._graph, last, as_update(self._graph, command)))
+            return {"channels": list(command.writes), "step": amended[-1].step}
+
+        steering.take(write)
+        if amended:
+            self._step = amended[-1].step
+            for id, update in finished.items():
+                activation = next(one for one in checkpoint.frontier if one.id == id)
+                row = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
+                self._journal.commit(finished=row, hold=True)
+            for one in amended:
+                self._commit(one, (), hold=one is not amended[-1])
+            checkpoint = amended[-1]
+        if (visit := self._session.visit) is not None:
+            if visit.questions or steering.held:
+                raise Paused(visit.questions, halted=steering.held)
+            self._journal.emit((), events.RunResumed(self._journal.info.target, "asked"))
+        return checkpoint
 
     # The engine's recorder
 
@@ -179,9 +232,11 @@ class _Running:
             return
         started, attempt = self._started.pop(activation.id, (0.0, 1))
         self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started, attempt))
+        if self._session.steering is not None and not self._session.steering.quiet:
+            self._ran.append(activation.node)
         if not alone and self._journal.store is not None:
-            step = int(activation.id.partition(":")[0])
-            self._journal.commit(finished=codec.dump_update(self._graph, self._path_key, step, activation, update))
+            row = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
+            self._journal.commit(finished=row)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
@@ -192,11 +247,36 @@ class _Running:
         event = events.NodeFailed(activation.node, code, message, started, attempt, retrying)
         self._journal.emit((*self._path, activation.id), event)
 
+    def edge(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        steering = self._session.steering
+        if steering is None or steering.quiet:
+            return None
+        after = None
+        while (update := steering.edge(self._place(checkpoint))) is not None:
+            checkpoint = after = amend(self._graph, checkpoint, update)
+            self._commit(checkpoint, ())
+        return after
+
+    def _place(self, checkpoint: Checkpoint) -> Place:
+        root = len(self._path) == 1
+        return Place(self._graph, self._path_key, checkpoint, self._rows, self._started, root)
+
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
+        steering = self._session.steering
+        if steering is not None and not steering.quiet:
+            steering.stepped(self._path_key, self._graph, self._ran, checkpoint)
+            self._ran = []
         return self._commit(checkpoint, ())
 
-    def _commit(self, checkpoint: Checkpoint, happened: tuple[events.Event, ...]) -> "Future[None] | None":
+    def _commit(
+        self, checkpoint: Checkpoint, happened: tuple[events.Event, ...], *, hold: bool = False
+    ) -> "Future[None] | None":
         rows, said, context = self._rows, _NOTHING_SAID, None
+        self._step = checkpoint.step
+        steering = None
+        if self._session.steering is not None and not self._session.steering.quiet:
+            told, steering = self._session.steering.flush()
+            happened = (*told, *happened)
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
             said = _new(seen)
@@ -216,7 +296,8 @@ class _Running:
             conversation=self._conversation,
             context=context,
             checkpoint=row,
-            hold=not checkpoint.frontier and len(self._path) == 1,
+            steering=steering,
+            hold=hold or (not checkpoint.frontier and len(self._path) == 1),
         )
 
     # The host of contexts

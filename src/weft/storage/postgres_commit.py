@@ -35,6 +35,7 @@ from weft.storage.commits import (
     KINDS,
     NUMBER,
     QUESTIONS,
+    STEERING,
     TOUCH_COLUMNS,
     Kind,
     Parts,
@@ -109,6 +110,7 @@ class Batch:
         self._drop_closed()
         self._once(CONTEXTS, 2)
         self._once(QUESTIONS, 2)
+        self._once(STEERING, 1)
 
     def _add(self, at: int, commit: Commit, known: dict[tuple[str, int], int]) -> None:
         key = (commit.run_id, commit.fence)
@@ -216,7 +218,7 @@ def _statement(shape: tuple[tuple[str, bool], ...], *, changing: bool, one: bool
         kind = kinds[name]
         rows = _rows(name, {"i": NUMBER, **{column: kind.type(column) for column in kind.columns}}, one=lone)
         joined = rows.c.i == ok.c.i
-        source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind is CONTEXTS else joined)
+        source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind in (CONTEXTS, STEERING) else joined)
         parent = ok.c.n if kind.parent == "run" else ok.c.thread
         ctes.append(addition(kind, parent, ok.c.owner, _column(rows), source).cte(f"add_{name}"))
         if kind is CHECKPOINTS:

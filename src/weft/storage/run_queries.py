@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its
 
 from weft.storage.pieces import last_event, mine, named, p, status_is
 from weft.storage.query import Now, Query
-from weft.storage.tables import events, owners, runs, threads, workers, workspaces
+from weft.storage.tables import events, owners, runs, steering, threads, workers, workspaces
 
 _QUEUED: ColumnElement[str] = literal_column("'queued'")
 _SLEEPING: ColumnElement[str] = literal_column("'sleeping'")
@@ -19,7 +19,7 @@ OWNER = Query(select(owners.c.n).where(owners.c.workspace == p("n"), owners.c.us
 ADD_OWNER = Query(insert(owners).inline().values(workspace=p("n"), user_id=p("user")).on_conflict_do_nothing())
 
 
-def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
+def record_columns(*, bodies: bool = True) -> list[ColumnElement[Any]]:
     """The columns of a ``RunRecord``, in its order."""
     c = runs.c
     return [
@@ -42,16 +42,17 @@ def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
             c.worker,
         ),
         *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at),
+        exists().where(steering.c.run == c.n).correlate(runs).label("steered"),
     ]
 
 
-RUN = Query(select(*_record()).where(runs.c.id == p("id"), mine(runs)))
+RUN = Query(select(*record_columns()).where(runs.c.id == p("id"), mine(runs)))
 RUN_EXISTS = Query(select(runs.c.n, runs.c.thread).where(runs.c.id == p("id"), mine(runs)))
-RUN_BY_N = Query(select(*_record()).where(runs.c.n == p("n")))
+RUN_BY_N = Query(select(*record_columns()).where(runs.c.n == p("n")))
 RUN_BY_KEY = Query(
-    select(runs.c.digest, *_record()).where(runs.c.workspace == p("n"), runs.c.idempotency_key == p("key"))
+    select(runs.c.digest, *record_columns()).where(runs.c.workspace == p("n"), runs.c.idempotency_key == p("key"))
 )
-RUN_BY_ID = Query(select(*_record()).where(runs.c.id == p("id"), runs.c.workspace == p("n")))
+RUN_BY_ID = Query(select(*record_columns()).where(runs.c.id == p("id"), runs.c.workspace == p("n")))
 ADD_RUN = Query(
     insert(runs)
     .values(
@@ -83,7 +84,7 @@ ADD_RUN = Query(
 def run_page(*, user: bool, newest: bool, cursor: bool, thread: bool, status: bool) -> Query:
     """Runs of a scope, in the order in which they were created."""
     n = runs.c.n
-    query = select(*_record(bodies=False)).where(mine(runs, user)).limit(p("limit", "n"))
+    query = select(*record_columns(bodies=False)).where(mine(runs, user)).limit(p("limit", "n"))
     if thread:
         query = query.where(runs.c.thread == select(threads.c.n).where(threads.c.id == p("thread")).scalar_subquery())
     if status:
@@ -98,6 +99,34 @@ def run_page(*, user: bool, newest: bool, cursor: bool, thread: bool, status: bo
 def _dead(ttl: Any) -> ColumnElement[bool]:
     """Nobody who lives drives the run."""
     return ~exists().where(workers.c.id == runs.c.worker, workers.c.beat > Now() - ttl)
+
+
+KEEPER_TTL = 30.0
+"""Seconds without a beat after which a queued run is no longer taken to be kept by its worker."""
+
+
+def _before() -> ColumnElement[bool]:
+    """Another run of the thread comes first: it was created earlier and waits, or a person holds it."""
+    other, holding = runs.alias("other"), runs.alias("holding")
+    keeper = exists().where(workers.c.id == other.c.worker, workers.c.beat > Now() - KEEPER_TTL)
+    waits = exists().where(
+        other.c.thread == runs.c.thread,
+        literal_column("other.status = 'queued'"),
+        other.c.n < runs.c.n,
+        or_(other.c.worker.is_(None), keeper),
+    )
+    held = exists(
+        select(steering.c.run)
+        .join(holding, holding.c.n == steering.c.run)
+        .where(
+            literal_column("steering.held = 1"),
+            holding.c.thread == runs.c.thread,
+            holding.c.n != runs.c.n,
+            literal_column("holding.status = 'paused'"),
+        )
+        .correlate(runs)
+    )
+    return or_(waits, held)
 
 
 def _acquire() -> Query:
@@ -115,7 +144,7 @@ def _acquire() -> Query:
     )
     return Query(
         update(runs)
-        .where(runs.c.id == p("id"), runs.c.epoch == p("epoch"), due, ~busy)
+        .where(runs.c.id == p("id"), runs.c.epoch == p("epoch"), due, ~busy, ~_before())
         .values(
             status=literal_column("'running'"),
             worker=p("worker"),
@@ -124,7 +153,7 @@ def _acquire() -> Query:
             wake_at=null(),
             updated_at=p("at"),
         )
-        .returning(*_record())
+        .returning(*record_columns())
     )
 
 
@@ -199,6 +228,16 @@ CANCEL = Query(
     )
     .returning(runs.c.n, runs.c.owner, runs.c.target)
 )
+OTHERS = Query(
+    select(
+        runs.c.id,
+        runs.c.status,
+        exists().where(steering.c.run == runs.c.n, steering.c.held > literal_column("0")).correlate(runs),
+    )
+    .where(runs.c.thread == p("thread"), runs.c.n != p("n"), status_is("queued", "running", "sleeping", "paused"))
+    .order_by(runs.c.n)
+)
+"""All runs of a thread that have not ended, but for one; and whether a person holds them."""
 EVENTS = Query(
     select(events.c.seq, events.c.at, events.c.path, events.c.body)
     .where(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from weft.storage.base import Commit
 from weft.storage.database import Database
+from weft.storage.inbox import SqlInbox
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.threads import SqlBlobs, SqlThreads
@@ -20,6 +21,7 @@ class SqlStore:
         self.questions = SqlQuestions(database)
         self.workers = SqlWorkers(database)
         self.blobs = SqlBlobs(database)
+        self.inbox = SqlInbox(database)
 
     @property
     def url(self) -> str:

@@ -15,11 +15,13 @@ from weft.storage.tables import (
     contexts,
     events,
     finished,
+    inbox,
     messages,
     owners,
     questions,
     runs,
     slots,
+    steering,
     threads,
     workspaces,
 )
@@ -134,7 +136,7 @@ def thread_page(*, user: bool, newest: bool, cursor: bool) -> Query:
 
 def _deletions() -> Sequence[Query]:
     of_runs = select(runs.c.n).where(runs.c.thread == p("n"))
-    parts = [delete(table).where(table.c.run.in_(of_runs)) for table in (events, questions)]
+    parts = [delete(table).where(table.c.run.in_(of_runs)) for table in (events, questions, inbox, steering)]
     below = (messages, contexts, checkpoints, slots, finished, runs)
     parts += [delete(table).where(table.c.thread == p("n")) for table in below]
     return [*map(Query, parts), Query(delete(threads).where(threads.c.n == p("n")))]
