@@ -51,7 +51,7 @@ class App:
         self.store_url = store
         self._deps = deps
         self._lease = lease
-        self._if_busy = if_busy
+        self._usual: Mapping[str, IfBusy] = if_busy if isinstance(if_busy, Mapping) else {"": if_busy}
         self._targets: dict[str, Target] = {}
         self._store: Store | None = None
         self._runner: Runner | None = None
@@ -320,7 +320,7 @@ class App:
         return explain(words, load_context(opened.context, opened.messages))
 
     def _start(self, target: str, if_busy: IfBusy | None, breakpoints: Sequence[Breakpoint]) -> Start:
-        usual = self._if_busy.get(target, "enqueue") if isinstance(self._if_busy, Mapping) else self._if_busy
+        usual: IfBusy = self._usual.get(target, self._usual.get("", "enqueue"))
         return Start(if_busy=if_busy or usual, breakpoints=tuple(breakpoints))
 
     def _target(self, target: Target | str) -> Target:
