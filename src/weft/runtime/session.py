@@ -1,6 +1,5 @@
 """One run being driven: its graph, and the graphs that it calls, each at a path of its own."""
 
-import time
 from asyncio import Future
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -109,12 +108,13 @@ class _Running:
         "_session",
         "_slots",
         "_start",
-        "_started",
+        "_steering",
         "_step",
     )
 
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
         self._session = session
+        self._steering = session.steering
         self._journal = session.journal
         self._graph = graph
         self._path = path
@@ -122,8 +122,6 @@ class _Running:
         self._conversation = conversation
         self._rows = next((name for name, channel in graph.channels.items() if channel.stored == "rows"), None)
         self._slots = codec.Slots(graph) if self._journal.store is not None else None
-        self._started: dict[str, tuple[float, int]] = {}
-        """When the attempt of an activation that runs now began, and which one it is."""
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
         self._step = 0
@@ -148,8 +146,8 @@ class _Running:
             top = len(self._path) == 1
             happened = (events.RunStarted(self._journal.info.target, checkpoint.step),) if top else ()
             self._commit(checkpoint, happened)
-        elif len(self._path) == 1 and self._session.steering is not None and not self._session.steering.quiet:
-            checkpoint = self._commanded(self._session.steering, checkpoint, finished)
+        elif len(self._path) == 1 and self._steering is not None and not self._steering.quiet:
+            checkpoint = self._commanded(self._steering, checkpoint, finished)
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
@@ -224,15 +222,15 @@ class _Running:
             self._session.guard()
         if self._journal.silent:
             return
-        self._started[activation.id] = (time.time(), attempt)
-        self._journal.emit((*self._path, activation.id), events.NodeStarted(activation.node, attempt))
+        self._journal.started((*self._path, activation.id), activation.node, attempt)
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
         if self._journal.silent:
             return
-        started, attempt = self._started.pop(activation.id, (0.0, 1))
-        self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started, attempt))
-        if self._session.steering is not None and not self._session.steering.quiet:
+        path = (*self._path, activation.id)
+        started, node, attempt = self._journal.ended(path, (0.0, activation.node, 1))
+        self._journal.emit(path, events.NodeFinished(node, started, attempt))
+        if self._steering is not None and not self._steering.quiet:
             self._ran.append(activation.node)
         if not alone and self._journal.store is not None:
             row = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
@@ -241,14 +239,15 @@ class _Running:
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
             return
-        started, _ = self._started.pop(activation.id, (0.0, attempt))
+        path = (*self._path, activation.id)
+        started, *_ = self._journal.ended(path, (0.0, activation.node, attempt))
         code = error.code if isinstance(error, WeftError) else "bug"
         message = str(error) if isinstance(error, WeftError) else describe(error)
         event = events.NodeFailed(activation.node, code, message, started, attempt, retrying)
-        self._journal.emit((*self._path, activation.id), event)
+        self._journal.emit(path, event)
 
     def edge(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        steering = self._session.steering
+        steering = self._steering
         if steering is None or steering.quiet:
             return None
         after = None
@@ -258,11 +257,12 @@ class _Running:
         return after
 
     def _place(self, checkpoint: Checkpoint) -> Place:
-        root = len(self._path) == 1
-        return Place(self._graph, self._path_key, checkpoint, self._rows, self._started, root)
+        began = self._journal.began
+        running = {one.id for one in checkpoint.frontier if began((*self._path, one.id))}
+        return Place(self._graph, self._path_key, checkpoint, self._rows, running, len(self._path) == 1)
 
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
-        steering = self._session.steering
+        steering = self._steering
         if steering is not None and not steering.quiet:
             steering.stepped(self._path_key, self._graph, self._ran, checkpoint)
             self._ran = []
@@ -274,8 +274,8 @@ class _Running:
         rows, said, context = self._rows, _NOTHING_SAID, None
         self._step = checkpoint.step
         steering = None
-        if self._session.steering is not None and not self._session.steering.quiet:
-            told, steering = self._session.steering.flush()
+        if self._steering is not None and not self._steering.quiet:
+            told, steering = self._steering.flush()
             happened = (*told, *happened)
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]

@@ -5,7 +5,7 @@ in order, and what follows from them goes into the very next commit: the event t
 says up to which number they are done. So a crash leaves a command either taken with its effect, or waiting.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Literal
 
 import msgspec
@@ -67,7 +67,7 @@ class Place(Struct, frozen=True):
     checkpoint: Checkpoint
     rows: str | None
     """The channel of its conversation."""
-    running: Mapping[str, Any]
+    running: Set[str]
     """Activations of the frontier that run already."""
     root: bool
 

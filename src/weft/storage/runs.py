@@ -16,9 +16,11 @@ from weft.storage.commands import IfBusy, NewCommand
 from weft.storage.database import Database
 from weft.storage.inbox import added, followed
 from weft.storage.owners import owner_of
+from weft.storage.packing import pack_events, unpack_events
 from weft.storage.query import Rows, Steps
 from weft.storage.run_rows import job as to_job
 from weft.storage.run_rows import run as to_run
+from weft.storage.tables import SPAN
 from weft.storage.thread_queries import USE_THREAD, WITHDRAW
 
 
@@ -133,7 +135,8 @@ class SqlRuns:
             rows = yield q.EVENTS, {"id": run_id, "after": after, "limit": limit, **_whose(scope)}
             if not rows and not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
                 raise _no_run(run_id)
-            return [EventRow(seq=seq, at=at, path=path, body=body) for seq, at, path, body in rows]
+            found = [event for n, body in rows for event in unpack_events(n % SPAN, body, after)]
+            return found[:limit]
 
         return await self._database.read(steps)
 
@@ -291,7 +294,8 @@ def _ended(run_id: str, whose: Mapping[str, str | None], reason: str | None, by:
         return None
     n, owner, target = rows[0]
     path, body = msgspec.json.encode([target]).decode(), encode(RunCancelled(reason, by))
-    yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "at": at, "path": path, "body": body}
+    last = EventRow(seq=0, at=at, path=path, body=body)
+    yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
     yield WITHDRAW, {"run": n}
     yield from followed(n, owner, NewCommand(kind="abort", by=by or "", body=b"{}"))
     return n
