@@ -534,3 +534,63 @@ async def test_interrupt_ends_what_goes_on_and_keeps_what_it_did(apps: Any) -> N
     for run in (first, queued):
         record = await other.store.runs.get(ALL, run.id)
         assert (record.status, record.error) == ("cancelled", "cancelled: another run took its place (interrupt)")
+
+
+async def test_rollback_begins_where_the_thread_was_before(apps: Any) -> None:
+    gates = Gates()
+    app = apps(walk := chain(gates, "a", "b"))
+    assert (await app.run(walk, {"seen": ["first"], "n": 0}, thread="t")).output["n"] == 2
+    held = await app.run(walk, {"seen": ["second"], "n": 70}, thread="t", breakpoints=[Breakpoint(node="b")])
+    result = await app.run(walk, {"seen": ["third"], "n": 10}, thread="t", if_busy="rollback")
+    assert result.output == {"seen": ["first", "a", "b", "third", "a", "b"], "n": 12}
+    assert (await app.store.runs.get(ALL, held.run_id)).status == "cancelled"
+    (steered,) = of(RunSteered, await told(app, result.run_id))
+    assert (steered.command, steered.refused, steered.detail["runs"]) == ("rollback", None, [held.run_id])
+    other = apps(walk)
+    assert (await other.run(walk, {"seen": [], "n": 0}, thread="t")).output["seen"][2:5] == ["b", "third", "a"]
+
+
+async def test_what_was_rolled_back_leaves_the_context_and_stays_a_row(apps: Any) -> None:
+    def heard(request: Request) -> str:
+        return " | ".join(message.text for message in request.messages)
+
+    reached = asyncio.Event()
+
+    async def work() -> str:
+        """Work for ever."""
+        reached.set()
+        await asyncio.sleep(3600)
+        return ""
+
+    agent = Agent("a", model=Scripted(["hi", call("work"), heard, heard]), tools=[work])
+    app = apps(agent)
+    await app.start()
+    await app.run(agent, "one", thread="t")
+    undone = await app.submit("a", "two", scope=ME, thread="t")
+    await asyncio.wait_for(reached.wait(), 10)
+    result = await app.run(agent, "three", thread="t", if_busy="rollback")
+    assert result.output == "one | hi | three"
+    assert (await apps(agent).run(agent, "four", thread="t")).output.startswith("one")
+    texts = [message.text for _, message in await app.messages(ALL, "t") if message.role == "user"]
+    assert texts == ["one", "two", "three", "four"]
+    assert "two" not in [item.message.text for item in (await app.explain(ALL, "t")).items]
+    assert (await app.store.runs.get(ALL, undone.id)).status == "cancelled"
+
+
+async def test_a_node_runs_again_from_before_it(apps: Any) -> None:
+    gates = Gates()
+    app = apps(walk := chain(gates, "a", "b", "c", "d"))
+    result = await app.run(walk, {"seen": [], "n": 0}, breakpoints=[Breakpoint(node="d")])
+    control = await app.control(result.run_id, by="ada")
+    sent = await control.rerun("b")
+    await control.settled(sent, 10)
+    assert gates.came == ["a", "b", "c", "b", "c"]
+    result = await app.resume(result.run_id)
+    assert result.output == {"seen": ["a", "b", "c", "d"], "n": 4}
+    events = await told(app, result.run_id)
+    assert [one.command for one in of(RunSteered, events)] == ["breakpoints", "rerun", "resume"]
+    refused = await app.run(walk, {"seen": [], "n": 0}, breakpoints=[Breakpoint(node="b")])
+    control = await app.control(refused.run_id)
+    sent = await control.rerun("nowhere")
+    with pytest.raises(Conflict, match="no node 'nowhere'"):
+        await control.settled(sent, 10)

@@ -200,7 +200,7 @@ def fits(run_id: str, command: Command) -> Fits:
         match command:
             case Pause() if paused:
                 raise Conflict(f"run {run_id} is paused already")
-            case Resume() | Step() if asks:
+            case Resume() | Step() | Rerun() if asks:
                 raise Conflict(f"run {run_id} waits for answers: answer its questions, and it goes on")
             case Resume() | Step() if not paused and not waiting:
                 raise Conflict(f"run {run_id} is {status}: nothing holds it")

@@ -37,6 +37,8 @@ class Sent(Struct, frozen=True, kw_only=True):
     run: RunRecord
     number: int
     """In the run's inbox; 0 where none was needed."""
+    after: int = 0
+    """The run's last event before it."""
 
 
 class Control:
@@ -107,7 +109,7 @@ class Control:
                 number = await self._runner.send(self._scope, self.run_id, command, by=self._by)
         if not self._runner.worker.serving and isinstance(command, SetState | Rerun):
             await self._drive_here()
-        return Sent(run=await self._record(), number=number)
+        return Sent(run=await self._record(), number=number, after=record.seq)
 
     async def settled(self, sent: Sent, seconds: float) -> Sent:
         """Once the command was taken, or the run has come to rest after it; as it is after ``seconds``.
@@ -124,7 +126,7 @@ class Control:
         finally:
             self._runner.hub.leave(self.run_id, listener)
         await self._see_refusal(sent)
-        return Sent(run=await self._record(), number=sent.number)
+        return Sent(run=await self._record(), number=sent.number, after=sent.after)
 
     async def breakpoints(self) -> tuple[Breakpoint, ...]:
         """Those in force, or about to be."""
@@ -166,7 +168,7 @@ class Control:
         return row.taken >= sent.number or record.status in ENDED
 
     async def _see_refusal(self, sent: Sent) -> None:
-        after = max(0, sent.run.seq - 1)
+        after = sent.after
         while rows := await self._runner.store.runs.events(self._scope, self.run_id, after=after, limit=500):
             after = rows[-1].seq
             for row in rows:

@@ -35,6 +35,8 @@ class Cut(NamedTuple):
 
 
 Saying: TypeAlias = Message | Cut
+Ranges: TypeAlias = tuple[tuple[int, int], ...]
+"""First and last numbers of messages."""
 
 
 class Context(Struct, frozen=True):
@@ -50,6 +52,8 @@ class Context(Struct, frozen=True):
     """Whether a call was left without a result: its run was stopped in between."""
     size: int = 0
     """Estimated tokens of the messages in view."""
+    skipped: Ranges = ()
+    """Messages that were taken back: still rows of the thread, never in view."""
 
     @property
     def messages(self) -> list[Message]:
@@ -91,7 +95,7 @@ class Conversation(Struct, frozen=True):
                     size += one.tokens
                     torn = torn or _tears(owed, saying)
                     owed = _owed(owed, saying)
-        return Context(tuple(said), summary, start, owed, torn, size)
+        return Context(tuple(said), summary, start, owed, torn, size, context.skipped)
 
     def ready(self, value: Any) -> bool:
         return True
@@ -106,11 +110,13 @@ _NONE: frozenset[str] = frozenset()
 
 class _ContextOnRecord(Struct, frozen=True, omit_defaults=True):
     summary: str | None = None
+    skipped: Ranges = ()
 
 
 _decode_context = msgspec.json.Decoder(_ContextOnRecord).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 _encode = msgspec.json.Encoder().encode
+_BARE = _ContextOnRecord()
 
 
 def _tears(owed: frozenset[str], message: Message) -> bool:
@@ -133,11 +139,15 @@ def _after(said: Sequence[Said], count: int, start: int) -> int:
 
 
 def dump_context(context: Context, conversation: str) -> ContextRow:
-    return ContextRow(conversation=conversation, start=context.start, body=_encode(_ContextOnRecord(context.summary)))
+    body = _encode(_ContextOnRecord(context.summary, context.skipped))
+    return ContextRow(conversation=conversation, start=context.start, body=body)
 
 
 def load_context(row: ContextRow | None, messages: Sequence[MessageRow]) -> Context:
     """The context as its row and the messages in view say."""
+    known = _BARE if row is None else _decode_context(row.body)
+    if known.skipped:
+        messages = [one for one in messages if not any(a <= one.seq <= b for a, b in known.skipped)]
     said = tuple([Said(load_message(one), one.seq, one.tokens) for one in messages])
     owed, torn = _NONE, False
     for one in said:
@@ -146,7 +156,18 @@ def load_context(row: ContextRow | None, messages: Sequence[MessageRow]) -> Cont
     size = sum([one.tokens for one in said])
     if row is None:
         return Context(said, None, 1, owed, torn, size)
-    return Context(said, _decode_context(row.body).summary, row.start, owed, torn, size)
+    return Context(said, known.summary, row.start, owed, torn, size, known.skipped)
+
+
+def without(context: Context, first: int, last: int) -> Context:
+    """The context as though these messages had never been said; what was summed up of them stays so."""
+    kept = tuple([one for one in context.said if not first <= one.seq <= last])
+    owed, torn = _NONE, False
+    for one in kept:
+        torn = torn or _tears(owed, one.message)
+        owed = _owed(owed, one.message)
+    size = sum([one.tokens for one in kept])
+    return Context(kept, context.summary, context.start, owed, torn, size, (*context.skipped, (first, last)))
 
 
 def dump_message(said: Said, conversation: str, run_id: str, at: float) -> MessageRow:

@@ -1,8 +1,10 @@
 """One run being driven: its graph, and the graphs that it calls, each at a path of its own."""
 
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from weft import events
 from weft.engine.context import Context, Interrupted, Target
@@ -11,14 +13,15 @@ from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
 from weft.engine.step import Activation, Checkpoint, amend, begin
 from weft.errors import UsageError, WeftError
 from weft.runtime import codec
-from weft.runtime.commands import Command, SetState, kind
+from weft.runtime.commands import Command, Rerun, Rollback, SetState, kind
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
+from weft.runtime.goingback import before_node, before_runs
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
 from weft.runtime.steering import Place, Steering
 from weft.runtime.writing import as_update
-from weft.storage.base import Store
+from weft.storage.base import Scope, Store
 from weft.storage.commands import CommandRow
 
 Path: TypeAlias = tuple[str, ...]
@@ -142,12 +145,12 @@ class _Running:
             checkpoint, finished, on_record = await self._load(store)
         if fresh or not on_record:
             finished = NONE_FINISHED
-            checkpoint = begin(graph, checkpoint, input)
             top = len(self._path) == 1
+            checkpoint = await self._begun(checkpoint, input) if top else begin(graph, checkpoint, input)
             happened = (events.RunStarted(self._journal.info.target, checkpoint.step),) if top else ()
             self._commit(checkpoint, happened)
         elif len(self._path) == 1 and self._steering is not None and not self._steering.quiet:
-            checkpoint = self._commanded(self._steering, checkpoint, finished)
+            checkpoint, finished = await self._commanded(self._steering, checkpoint, finished)
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
@@ -181,36 +184,90 @@ class _Running:
             checkpoint = Checkpoint(step=checkpoint.step, values=values, frontier=checkpoint.frontier)
         return checkpoint, finished, on_record
 
-    def _commanded(self, steering: Steering, checkpoint: Checkpoint, finished: Mapping[str, Update]) -> Checkpoint:
+    async def _begun(self, checkpoint: Checkpoint, input: Any) -> Checkpoint:
+        """The first checkpoint of the run: from where its thread is or, where it takes back other runs, was before."""
+        undo = [] if self._steering is None else self._steering.waiting("rollback")
+        if self._steering is None or not undo or self._journal.store is None:
+            return begin(self._graph, checkpoint, input)
+        row, command = undo[0]
+        assert isinstance(command, Rollback)
+        back, refused = None, None
+        record = await self._journal.store.runs.get(Scope(self._journal.info.workspace), self._journal.info.id)
+        try:
+            back = await before_runs(
+                self._journal.store, record, self._graph, command.runs, checkpoint, self._rows, self._journal.head_seq
+            )
+        except UsageError as error:
+            refused = str(error)
+        self._steering.drop(row)
+        self._steering.note(row, {"runs": command.runs, **(back.detail if back else {})}, refused)
+        if back is None:
+            return begin(self._graph, checkpoint, input)
+        self._slots, self._start = codec.Slots(self._graph), -1
+        first = begin(self._graph, replace(checkpoint, values=back.values, frontier=()), input)
+        return replace(first, written={name: [value] for name, value in first.values.items()})
+
+    async def _commanded(
+        self, steering: Steering, checkpoint: Checkpoint, finished: Mapping[str, Update]
+    ) -> tuple[Checkpoint, Mapping[str, Update]]:
         """Take the commands that wait before anything runs; what they write is a checkpoint of its own.
 
         Raises:
             Paused: the run is not to go on for them.
         """
         amended: list[Checkpoint] = []
+        again = await self._reruns(steering, checkpoint)
 
-        def write(_: CommandRow, command: Command) -> Any:
+        def write(row: CommandRow, command: Command) -> Any:
+            last = amended[-1] if amended else checkpoint
+            if isinstance(command, Rerun):
+                found = again.get(row.number, UsageError("it came too late"))
+                if isinstance(found, Exception):
+                    raise found
+                amended[:] = [found]
+                return {"node": command.node, "step": found.step}
             if not isinstance(command, SetState):
                 raise UsageError(f"{kind(command)} cannot be done here")
-            last = amended[-1] if amended else checkpoint
             amended.append(amend(self._graph, last, as_update(self._graph, command)))
             return {"channels": list(command.writes), "step": amended[-1].step}
 
         steering.take(write)
         if amended:
-            self._step = amended[-1].step
-            for id, update in finished.items():
-                activation = next(one for one in checkpoint.frontier if one.id == id)
-                row = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
-                self._journal.commit(finished=row, hold=True)
-            for one in amended:
-                self._commit(one, (), hold=one is not amended[-1])
-            checkpoint = amended[-1]
+            checkpoint, finished = self._amended(checkpoint, finished, amended)
         if (visit := self._session.visit) is not None:
             if visit.questions or steering.held:
                 raise Paused(visit.questions, halted=steering.held)
             self._journal.emit((), events.RunResumed(self._journal.info.target, "asked"))
-        return checkpoint
+        return checkpoint, finished
+
+    async def _reruns(self, steering: Steering, now: Checkpoint) -> dict[int, Checkpoint | WeftError]:
+        """For each command to run a node again where it leads, or why it cannot be done."""
+        found: dict[int, Checkpoint | WeftError] = {}
+        store, thread = self._journal.store, self._journal.info.thread_id
+        for row, command in steering.waiting("rerun"):
+            assert isinstance(command, Rerun)
+            assert store is not None
+            try:
+                found[row.number] = await before_node(store, thread, self._path_key, self._graph, command.node, now)
+            except WeftError as error:
+                found[row.number] = error
+        return found
+
+    def _amended(
+        self, before: Checkpoint, finished: Mapping[str, Update], amended: Sequence[Checkpoint]
+    ) -> tuple[Checkpoint, Mapping[str, Update]]:
+        """Put it on record; what is done of the open step stays done, where it is still to be done."""
+        last = amended[-1]
+        self._step = last.step
+        still = {one.id: one for one in last.frontier if one.id in finished}
+        for id, activation in still.items():
+            row = codec.dump_update(self._graph, self._path_key, self._step, activation, finished[id])
+            self._journal.commit(finished=row, hold=True)
+        if last.frontier != before.frontier:
+            self._slots = codec.Slots(self._graph)  # we went back: every value is written anew
+        for one in amended:
+            self._commit(one, (), hold=one is not last)
+        return last, {id: finished[id] for id in still}
 
     # The engine's recorder
 

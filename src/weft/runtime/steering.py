@@ -22,6 +22,7 @@ from weft.runtime.commands import (
     Command,
     Inject,
     Pause,
+    Rerun,
     Resume,
     SetBreakpoints,
     Step,
@@ -50,6 +51,7 @@ class Stance(Struct, frozen=True, omit_defaults=True):
 
 
 _FREE = Stance()
+_FREEING = ("resume", "step", "rerun")
 _decode = msgspec.json.Decoder(Stance).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -117,21 +119,24 @@ class Steering:
     def held(self) -> Held | None:
         return self._stance.held
 
-    @property
-    def first(self) -> Command | None:
-        """The command that is next."""
-        return self._read(self._waiting[0]) if self._waiting else None
+    def waiting(self, kind: str) -> list[tuple[CommandRow, Command]]:
+        """The commands of one kind that were not taken yet."""
+        return [(row, self._read(row)) for row in self._waiting if row.kind == kind]
+
+    def drop(self, row: CommandRow) -> None:
+        """It was taken by itself, and is noted."""
+        self._waiting.remove(row)
 
     def goes_on(self) -> bool:
         """Whether nothing holds the run any more once all that waits is taken."""
         held = self._stance.held is not None
         for row in self._waiting:
-            held = row.kind == "pause" or (held and row.kind not in ("resume", "step"))
+            held = row.kind == "pause" or (held and row.kind not in _FREEING)
         return not held
 
     def freed(self) -> bool:
         """Whether somebody who held it lets it go on now."""
-        return any(row.kind in ("resume", "step") for row in self._waiting)
+        return any(row.kind in _FREEING for row in self._waiting)
 
     # Taking commands
 
@@ -172,7 +177,10 @@ class Steering:
                 self._change(said=(*self._stance.said, input))
                 return {"input": input}
             case _:
-                return other(row, command)
+                detail = other(row, command)
+                if isinstance(command, Rerun):
+                    self._change(held=None, left=None, passed={})
+                return detail
         return None
 
     def _read(self, row: CommandRow) -> Command:

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 from weft.agents.prompt import Explanation
 from weft.events import Envelope
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, Usage
+from weft.runtime.commands import Breakpoint
 from weft.storage.base import QuestionRow, RunRecord, Status, ThreadRecord
 from weft.tools.base import Effect
 
@@ -156,8 +157,13 @@ class Events(Struct, frozen=True):
     items: list[Envelope]
 
 
+class Breakpoints(Struct, frozen=True):
+    breakpoints: list[Breakpoint]
+
+
 VIEWS: tuple[type[Struct], ...] = (
     RunView, Runs, ThreadView, Threads, Messages, ContextView, AgentView, Agents, HealthView, Events, Envelope,
+    Breakpoints,
 )  # fmt: skip
 """Whatever an answer may hold: the types of the OpenAPI document."""
 

@@ -434,6 +434,10 @@ class Threads(Protocol):
         """
         ...
 
+    async def earlier(self, thread_id: str, path: str, before: int) -> Snapshot | None:
+        """The last state of the graph at ``path`` at a step before this one, if it is kept."""
+        ...
+
 
 class Blobs(Protocol):
     """Bytes by their SHA-256, kept once per workspace."""
