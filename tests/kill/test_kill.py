@@ -34,9 +34,9 @@ POINTS = [(when, number) for number in range(1, WRITES + 1) for when in ("before
 class Nursery:
     """Starts processes that die; forked from one that has everything imported."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, module: str = "tests.kill.child") -> None:
         self._directory = directory
-        command = [sys.executable, "-m", "tests.kill.child"]
+        command = [sys.executable, "-m", module]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def begin(self, url: str, effects: Path, *fate: str) -> int:

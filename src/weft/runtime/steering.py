@@ -268,8 +268,8 @@ class Steering:
         self._change(said=())
 
     def _look(self, place: Place) -> None:
-        """Hold the run if a breakpoint says so here."""
-        if place.ended or self._stance.held:
+        """Hold the run if a breakpoint says so here. Where it is held anyhow, it counts as held by that too."""
+        if place.ended:
             return
         passed = self._stance.passed.get(place.path, ())
         fresh = [one for one in place.checkpoint.frontier if one.id not in place.running and one.id not in passed]
@@ -280,7 +280,8 @@ class Steering:
             hit = (self._before(point, place, fresh) if point.node or point.tool else self._rises(point, place)) or hit
         if hit:
             ids = tuple(one.id for one in place.checkpoint.frontier)
-            self._change(held="breakpoint", left=None, passed={**self._stance.passed, place.path: ids})
+            held = self._stance.held or "breakpoint"
+            self._change(held=held, left=None, passed={**self._stance.passed, place.path: ids})
 
     def _before(self, point: Breakpoint, place: Place, fresh: Sequence[Activation]) -> bool:
         named = [one for one in fresh if (one.node == point.node if point.node else _calls(place, one) == point.tool)]
