@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from tests.cli.test_commands import weft
+
 from weft import START, App, Breakpoint, StateGraph
 from weft.storage.base import Scope
 

@@ -42,7 +42,7 @@ class Gates:
 
     async def at(self, name: str) -> None:
         async with asyncio.timeout(10):
-            while name not in self.came:
+            while name not in self.came:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
 
@@ -71,7 +71,7 @@ async def apps(shared_url: str) -> AsyncIterator[Any]:
 
 async def until(app: App, run_id: str, *statuses: str) -> RunRecord:
     async with asyncio.timeout(10):
-        while (record := await app.store.runs.get(ALL, run_id)).status not in statuses:
+        while (record := await app.store.runs.get(ALL, run_id)).status not in statuses:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return record
 
@@ -97,7 +97,7 @@ async def test_paused_at_the_next_edge_and_resumed_from_another_process(apps: An
     control = await other.control(record.id, by="ada")
     began = time.monotonic()
     await control.pause()
-    while app.runner.worker.driver.driven[record.id].steering.seen == 0:
+    while app.runner.worker.driver.driven[record.id].steering.seen == 0:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     assert time.monotonic() - began < 1
     with pytest.raises(Conflict, match="pause it first"):
@@ -225,7 +225,7 @@ async def test_words_in_between_are_seen_by_the_next_model_call(apps: Any) -> No
     record = await app.submit("a", "go", scope=ME, thread="t")
     await asyncio.wait_for(reached.wait(), 10)
     sent = await (await other.control(record.id, by="ada")).inject("in English, please")
-    while app.runner.worker.driver.driven[record.id].steering.seen < sent.number:
+    while app.runner.worker.driver.driven[record.id].steering.seen < sent.number:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     gate.set()
     await until(app, record.id, "finished")
@@ -292,7 +292,7 @@ async def test_late_words_are_followed_up_once(apps: Any) -> None:
     await app.start()
     await other.start()
     async with asyncio.timeout(10):
-        while len(found := await app.store.runs.list(ALL, _page())) < 2 or found[0].status != "finished":
+        while len(found := await app.store.runs.list(ALL, _page())) < 2 or found[0].status != "finished":  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.4)
     assert len(await app.store.runs.list(ALL, _page())) == 2
@@ -421,7 +421,7 @@ async def test_abort_stops_all_below_within_a_second_from_another_process(apps: 
     at = time.monotonic()
     sent = await (await other.control(record.id, by="ada")).abort("enough")
     assert sent.run.status == "cancelled"
-    while record.id in app.runner.worker.driver.driven:
+    while record.id in app.runner.worker.driver.driven:  # noqa: ASYNC110
         await asyncio.sleep(0.002)
     await asyncio.wait_for(ended.wait(), 1)
     took = time.monotonic() - at
@@ -452,7 +452,7 @@ async def test_code_that_swallows_its_cancellation_does_not_hold_up_the_abort(ap
     gate.set()
     assert (await app.store.runs.get(ALL, record.id)).status == "cancelled"
     async with asyncio.timeout(5):
-        while record.id in app.runner.worker.driver.driven:
+        while record.id in app.runner.worker.driver.driven:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (await app.store.runs.get(ALL, record.id)).status == "cancelled"
 
@@ -492,7 +492,7 @@ async def test_runs_of_a_thread_begin_in_the_order_in_which_they_came(apps: Any)
             runs.append((await where.submit("walk", {"n": n}, scope=ME, thread="t")).id)
         else:
             waits = asyncio.create_task(where.run("walk", {"n": n}, thread="t"))
-            while len(found := await app.store.runs.list(ALL, _page())) < n + 2:
+            while len(found := await app.store.runs.list(ALL, _page())) < n + 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             runs.append(found[0].id)
             runs.append(waits)
