@@ -12,6 +12,8 @@ from weft.engine.evolution import OnChange
 from weft.errors import Conflict, NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
+from weft.runtime.beginning import Start
+from weft.runtime.commands import Breakpoint, Resume, Step
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
 from weft.runtime.past import TimeTravel
@@ -20,8 +22,10 @@ from weft.runtime.result import Result
 from weft.runtime.run import block
 from weft.runtime.versions import Shelf
 from weft.storage.base import ENDED, MessageRow, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
+from weft.storage.commands import IfBusy
 
 if TYPE_CHECKING:
+    from weft.runtime.control import Control
     from weft.runtime.retention import Retention
     from weft.runtime.runner import Runner
     from weft.runtime.travel import Travel
@@ -33,6 +37,8 @@ class App(TimeTravel):
     It opens its store when it is first used. ``async with app:`` closes it at the end. Of targets that share a name
     the first is the newest; others with another ``version`` are for runs that are pinned to them.
     ``on_change`` says what runs do that stopped under another version, and ``retention`` what a started app keeps.
+    ``if_busy`` is what becomes of a run whose thread is busy where the run itself does not say: for all targets, or
+    by their names.
 
     Raises:
         UsageError: two targets share a name and a version.
@@ -49,12 +55,14 @@ class App(TimeTravel):
         lease: float = 30.0,
         on_change: OnChange = "go_on",
         retention: "Retention | None" = None,
+        if_busy: IfBusy | Mapping[str, IfBusy] = "enqueue",
     ) -> None:
         self.workspace = workspace
         self.store_url = store
         self._deps = deps
         self._lease = lease
         self.retention = None if retention is None else retention.check()
+        self._usual: Mapping[str, IfBusy] = if_busy if isinstance(if_busy, Mapping) else {"": if_busy}
         self._targets: dict[str, Target] = {}
         self._shelf = Shelf(on_change)
         self._store: Store | None = None
@@ -169,16 +177,31 @@ class App(TimeTravel):
     # For people
 
     async def run(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        if_busy: IfBusy | None = None,
+        breakpoints: Sequence[Breakpoint] = (),
     ) -> Result[Any]:
         """Run here and now, on a new thread or on one that goes on.
 
+        Where the thread is busy it waits for its turn (``enqueue``), is refused (``reject``), or ends what goes on
+        there: where it is (``interrupt``), or as though it had never been (``rollback``). It pauses at
+        ``breakpoints``.
+
         Raises:
+            Conflict: the thread is busy, and it was to be refused then.
             WeftError: what ended the run; it is on record too.
         """
         await self.open()
+        target = self._target(target)
+        start = self._start(target.name, if_busy, breakpoints)
         return await self.runner.run(
-            self._target(target), input, self._scope(user), thread=thread, deps=self._given(deps)
+            target, input, self._scope(user), thread=thread, deps=self._given(deps), start=start
         )
 
     def run_sync(
@@ -193,7 +216,15 @@ class App(TimeTravel):
         return block(main)
 
     async def stream(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        if_busy: IfBusy | None = None,
+        breakpoints: Sequence[Breakpoint] = (),
     ) -> AsyncGenerator[Envelope]:
         """``run``, seen event by event. Leaving the loop cancels the run.
 
@@ -203,15 +234,26 @@ class App(TimeTravel):
         await self.open()
         scope = self._scope(user)
         target = self._target(target)
-        record = await self.runner.create(target, input, scope, thread=thread)
+        start = self._start(target.name, if_busy, breakpoints)
+        record = await self.runner.create(target, input, scope, thread=thread, start=start)
         async with aclosing(self.runner.stream(target, record, input, deps=self._given(deps))) as envelopes:
             async for envelope in envelopes:
                 yield envelope
 
     async def resume(
-        self, run_id: str, answers: Mapping[str, Any], *, user: str | None = None, deps: Any = None
+        self,
+        run_id: str,
+        answers: Mapping[str, Any] | None = None,
+        *,
+        steps: int | None = None,
+        user: str | None = None,
+        deps: Any = None,
     ) -> Result[Any]:
-        """Answer questions of a paused run, some or all of them, and go on with it here and now, as far as it goes.
+        """Go on with a paused run here and now, as far as it goes: with answers to its questions, some or all of them,
+        or (without ``answers``) as nobody holds it any more.
+
+        ``steps`` is how many it may take before it pauses again. A run that a person holds is let go of as well
+        when answers are given.
 
         Raises:
             NotFound: no such run or question.
@@ -221,9 +263,16 @@ class App(TimeTravel):
         """
         await self.open()
         scope = Scope(self.workspace, user)
+        if answers is None:
+            command = Resume() if steps is None else Step(count=steps)
+            await self.runner.send(scope, run_id, command, by=user or "local", here=True)
+            record = await self.store.runs.get(scope, run_id)
+            return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
         record = await self.runner.answer(scope, run_id, answers, here=True)
         if record.status in ENDED:
             raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
+        if record.status == "paused" and await self.runner.holds(record):
+            return await self.resume(run_id, steps=steps, user=user, deps=deps)
         if record.status == "paused":
             raise UsageError(f"run {run_id} waits for answers, and these are none that it has not had already")
         return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
@@ -256,15 +305,20 @@ class App(TimeTravel):
         scope: Scope,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        if_busy: IfBusy | None = None,
+        breakpoints: Sequence[Breakpoint] = (),
     ) -> RunRecord:
         """Queue a run; a started app, this or another, drives it.
 
         Raises:
             NotFound: no such target, or the thread is not yours.
-            Conflict: the idempotency key was used for something else.
+            Conflict: the idempotency key was used for something else; or the thread is busy (``reject``).
         """
         await self.open()
-        return await self.runner.submit(target, input, scope, thread=thread, idempotency_key=idempotency_key)
+        start = self._start(target, if_busy, breakpoints)
+        return await self.runner.submit(
+            target, input, scope, thread=thread, idempotency_key=idempotency_key, start=start
+        )
 
     async def wait(self, scope: Scope, run_id: str, timeout: float | None = None) -> RunRecord:
         """The run once it rests, or as it is after ``timeout`` seconds."""
@@ -283,10 +337,20 @@ class App(TimeTravel):
         await self.open()
         return await stored_events(self.store, scope, run_id, after=after, limit=limit)
 
-    async def cancel(self, scope: Scope, run_id: str, reason: str | None = None) -> RunRecord:
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None = None, *, by: str | None = None) -> RunRecord:
         """End a run and all below it."""
         await self.open()
-        return await self.runner.cancel(scope, run_id, reason)
+        return await self.runner.cancel(scope, run_id, reason, by=by)
+
+    async def control(self, run_id: str, *, scope: Scope | None = None, by: str = "local") -> "Control":
+        """Pause, resume and step a run, tell it something, change its state: wherever it is driven.
+
+        ``by`` is who does it, as the run's events will say.
+        """
+        from weft.runtime.control import Control  # noqa: PLC0415  # only those who steer need it
+
+        await self.open()
+        return Control(self.runner, scope or Scope(self.workspace), run_id, by=by)
 
     async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
         """Record answers, all or none; the run is queued again, and goes as far as it can with them.
@@ -329,6 +393,10 @@ class App(TimeTravel):
         instructions = target.instructions if isinstance(target, Agent) else ""
         words = instructions if isinstance(instructions, str) else "(made anew for each run)"
         return explain(words, load_context(opened.context, opened.messages))
+
+    def _start(self, target: str, if_busy: IfBusy | None, breakpoints: Sequence[Breakpoint]) -> Start:
+        usual: IfBusy = self._usual.get(target, self._usual.get("", "enqueue"))
+        return Start(if_busy=if_busy or usual, breakpoints=tuple(breakpoints))
 
     def _target(self, target: Target | str) -> Target:
         return self.find(target) if isinstance(target, str) else target

@@ -26,13 +26,15 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 class RunStarted(_Event, frozen=True, gc=False, tag="run.started"):
     target: str
+    step: int = 0
+    """The first step of the run in its thread; 0 where nothing is kept."""
 
 
 class RunResumed(_Event, frozen=True, gc=False, tag="run.resumed"):
-    """The run goes on: after an answer, or after its process died."""
+    """The run goes on: after an answer, after its process died, or as somebody who held it lets it."""
 
     target: str
-    reason: Literal["answered", "recovered"] = "recovered"
+    reason: Literal["answered", "recovered", "asked"] = "recovered"
 
 
 class Question(Struct, frozen=True, omit_defaults=True):
@@ -97,6 +99,21 @@ class RunFailed(_Event, frozen=True, tag="run.failed"):
 
 class RunCancelled(_Event, frozen=True, gc=False, tag="run.cancelled"):
     reason: str | None = None
+    by: str | None = None
+    """Who did it, where somebody did."""
+
+
+class RunSteered(_Event, frozen=True, tag="run.steered"):
+    """Somebody steered the run from outside, and this is what came of it."""
+
+    command: str
+    """``pause``, ``resume``, ``step``, ``breakpoints``, ``inject``, ``state``, ``rerun`` or ``rollback``."""
+    by: str
+    number: int
+    """Of the command in the run's inbox."""
+    detail: Any = None
+    refused: str | None = None
+    """Why nothing was done, where that is so."""
 
 
 class NodeStarted(_Event, frozen=True, gc=False, tag="node.started"):
@@ -218,7 +235,7 @@ class Custom(_Event, frozen=True, tag="custom"):
 
 
 Event: TypeAlias = (
-    RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled
+    RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled | RunSteered
     | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ToolStarted | ToolFinished
     | Delta | MessageAdded | ContextCompacted | StepCommitted | ThreadForked | LimitReached
     | EffectStarted | EffectUnknown | Custom

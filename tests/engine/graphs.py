@@ -39,6 +39,9 @@ class Notes:
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         self.failures.append((activation.id, type(error).__name__, retrying))
 
+    def edge(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        return None
+
     def commit(self, checkpoint: Checkpoint) -> Awaitable[None] | None:
         self.committed.append(checkpoint)
         return None

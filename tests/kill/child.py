@@ -26,6 +26,7 @@ KEY = "the-one-run"
 WRITES = {
     "runs": ("create", "acquire", "requeue", "cancel"),
     "questions": ("answer", "take"),
+    "inbox": ("send",),
 }
 
 
@@ -132,7 +133,7 @@ async def main(url: str, path: str, when: str = "never", number: str = "0", what
     await app.close()
 
 
-def nursery() -> None:
+def nursery(main: Any = main) -> None:
     """For each line of arguments on stdin fork a process for them, and say its number."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for line in sys.stdin:

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 class Nursery:
     """Starts processes that die."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, module: str = "tests.kill.child") -> None:
         self._directory = directory
-        command = [sys.executable, "-m", "tests.kill.child"]
+        command = [sys.executable, "-m", module]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def begin(self, url: str, effects: Path, *fate: str) -> int:

@@ -70,7 +70,7 @@ async def test_what_is_on_record_is_what_happened(apps: Any) -> None:
     result = await app.run(agent, "add", thread="t1")
     seen = await app.events(ME, result.run_id)
     assert [envelope.seq for envelope in seen] == list(range(1, len(seen) + 1))
-    assert seen[0].event == RunStarted("a")
+    assert seen[0].event == RunStarted("a", 1)
     assert seen[-1].event.output == "3 and 7"
     assert seen[-1].event.usage == result.usage
     assert tuple(e.event.message for e in seen if isinstance(e.event, MessageAdded)) == result.messages

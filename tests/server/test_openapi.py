@@ -41,6 +41,8 @@ def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
         "getHealth", "listAgents", "getAgent", "listThreads", "getThread", "renameThread", "deleteThread",
         "listMessages", "getContext", "startRun", "listRuns", "getRun", "cancelRun", "answerRun", "watchRun", "getBlob",
         "listHistory", "getState", "forkThread", "replayRun", "diffRuns",
+        "pauseRun", "resumeRun", "stepRun", "injectInput", "changeState", "rerunNode",
+        "getBreakpoints", "setBreakpoints",
     }  # fmt: skip
 
 

@@ -186,7 +186,7 @@ def test_cancel_ends_a_run_and_a_second_time_changes_nothing(api: httpx.Client) 
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
     assert api.post(f"runs/{run['id']}/cancel").json()["status"] == "cancelled"
     events = api.get(f"runs/{run['id']}/events", params={"format": "json"}).json()["items"]
-    assert events[-1]["event"] == {"type": "run.cancelled", "reason": "enough"}
+    assert events[-1]["event"] == {"type": "run.cancelled", "reason": "enough", "by": "api"}
     assert api.post("runs/nothing/cancel").status_code == 404
 
 

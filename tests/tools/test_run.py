@@ -41,8 +41,8 @@ async def test_a_tool_that_hangs_in_a_thread_is_given_up(ctx: Context[Any], host
 
     @tool(timeout=0.05)
     def hang(ctx: Context[Any]) -> None:
-        release.wait(20)
         try:
+            release.wait(20)
             ctx.emit(Custom("late"))
         except Exception as error:
             seen.append(type(error).__name__)

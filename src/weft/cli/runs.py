@@ -5,10 +5,12 @@ from typing import Annotated, Any, get_args
 import typer
 
 from weft.app import App
+from weft.cli import steering
 from weft.cli.console import Transcript, clean, out, print_json, table
 from weft.cli.loading import open_spec
 from weft.cli.options import Json, Limit, Store
 from weft.cli.run import report
+from weft.cli.steering import plain
 from weft.cli.talking import answer_of, go_on, questions
 from weft.cli.threads import moment, on, recorded
 from weft.cli.totest import to_test
@@ -35,7 +37,7 @@ def list_runs(
     app = recorded(store)
     rows = on(app, lambda app: _runs(app, limit, thread, status))
     if json:
-        print_json([_plain(row) for row in rows])
+        print_json([plain(row) for row in rows])
         return
     shown = table("run", "target", "status", "thread", "updated", "error")
     for row in rows:
@@ -48,12 +50,6 @@ async def _runs(app: App, limit: int, thread: str | None, status: Any) -> list[R
     if status is not None and status not in get_args(Status):
         raise UsageError(f"{status!r} is no status; there is {', '.join(get_args(Status))}")
     return list(await app.store.runs.list(Scope(app.workspace), Page(limit), thread_id=thread, status=status))
-
-
-def _plain(row: RunRecord) -> dict[str, Any]:
-    names = ("id", "thread_id", "target", "user_id", "status", "error", "seq", "created_at", "updated_at")
-    fields: dict[str, Any] = {name: getattr(row, name) for name in names}
-    return fields
 
 
 @command.command("show")
@@ -94,7 +90,7 @@ def answer_run(
     show = None if json or here is None else Transcript()
     record = on(app, lambda app: _answer(app, id, answer_of(answer), question, here=here is not None, show=show))
     if json:
-        print_json(_plain(record))
+        print_json(plain(record))
     else:
         out.print(f"{record.id} is {record.status}.", markup=False)
 
@@ -128,6 +124,9 @@ def cancel_run(
     app = recorded(store)
     record = on(app, lambda app: app.cancel(Scope(app.workspace), id, reason))
     if json:
-        print_json(_plain(record))
+        print_json(plain(record))
     else:
         out.print(f"{record.id} is {record.status}.", markup=False)
+
+
+command.registered_commands += steering.command.registered_commands

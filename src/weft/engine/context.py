@@ -99,11 +99,12 @@ class Intent(Protocol):
 
 
 class Interrupted(BaseException):
-    """A node asked questions that have no answer yet. Control flow, not an error."""
+    """A node asked questions that have no answer yet, or a graph in it was halted. Control flow, not an error."""
 
-    def __init__(self, questions: "tuple[Asked, ...]") -> None:
+    def __init__(self, questions: "tuple[Asked, ...]", *, halted: str | None = None) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.halted = halted
 
 
 class Asked:

@@ -1,7 +1,7 @@
 """The loop: run what is in the frontier side by side, apply, commit. The engine's only concurrency."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -26,17 +26,29 @@ class Recorder(Protocol):
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None: ...
 
+    def edge(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        """Asked before each step, and when nothing is left to run: ``None`` to go on.
+
+        A checkpoint takes the place of the one given: somebody wrote to it between two steps.
+
+        Raises:
+            Paused: the graph is to stop here.
+        """
+        ...
+
     def commit(self, checkpoint: Checkpoint) -> Awaitable[None] | None:
         """Put the checkpoint on record; ``None`` where there is nothing to wait for."""
         ...
 
 
 class Paused(Exception):
-    """The graph cannot go on until these questions have answers."""
+    """The graph cannot go on until these questions have answers, or whoever halted it lets it."""
 
-    def __init__(self, questions: tuple[Asked, ...]) -> None:
+    def __init__(self, questions: tuple[Asked, ...], *, halted: str | None = None) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.halted = halted
+        """Why it was halted at an edge, where it was."""
 
 
 NONE_FINISHED: Mapping[str, Update] = MappingProxyType({})
@@ -55,14 +67,19 @@ async def drive(
     ``finished`` holds the updates of activations that were done before a crash: they do not run again.
 
     Raises:
-        Paused: nodes asked questions; the checkpoint on record is the one to resume from.
+        Paused: nodes asked questions, or it was halted; the checkpoint on record is the one to resume from.
         LimitExceeded: more than ``max_steps`` steps.
         Exception: what a node raised, after its policy had its say; its siblings are cancelled.
     """
     last = checkpoint.step + max_steps
     if graph.schedule == "eager":
         return await _Eager(graph, checkpoint, recorder, finished, last).drive()
-    while frontier := checkpoint.frontier:
+    edge = recorder.edge
+    while True:
+        if (changed := edge(checkpoint)) is not None:
+            checkpoint = changed
+        if not (frontier := checkpoint.frontier):
+            return checkpoint
         _within(checkpoint, last, graph)
         state = MappingProxyType(checkpoint.values)
         if len(frontier) == 1 and not finished:
@@ -70,7 +87,7 @@ async def drive(
             try:
                 update = await _attempt(graph, state, activation, recorder)
             except Interrupted as asked:
-                raise Paused(asked.questions) from None
+                raise Paused(asked.questions, halted=asked.halted) from None
             recorder.finished(activation, update, alone=True)
             done = [(activation, update)]
         else:
@@ -80,7 +97,6 @@ async def drive(
         checkpoint = apply(graph, checkpoint, done)
         if (durable := recorder.commit(checkpoint)) is not None:
             await durable
-    return checkpoint
 
 
 def _within(checkpoint: Checkpoint, last: int, graph: Graph) -> None:
@@ -97,7 +113,7 @@ async def _side_by_side(
 ) -> dict[str, Update]:
     """The updates of all activations of the frontier, or the first error, or all questions."""
     updates: dict[str, Update] = {}
-    questions: list[Asked] = []
+    interrupted: list[Interrupted] = []
     errors: list[Exception] = []
     tasks: list[asyncio.Task[None]] = []
     gate = None if graph.parallel is None else asyncio.Semaphore(graph.parallel)
@@ -106,7 +122,7 @@ async def _side_by_side(
         try:
             update = await _attempt(graph, state, activation, recorder)
         except Interrupted as asked:
-            questions.extend(asked.questions)
+            interrupted.append(asked)
         except Exception as error:
             errors.append(error)
             for task in tasks:
@@ -123,9 +139,16 @@ async def _side_by_side(
                 tasks.append(group.create_task(run(activation) if gate is None else _gated(gate, run, activation)))
     if errors:
         raise errors[0]
-    if questions:
-        raise Paused(tuple(questions))
+    if interrupted:
+        raise _paused(interrupted)
     return updates
+
+
+def _paused(interrupted: Sequence[Interrupted]) -> Paused:
+    """All that keeps the branches of a step from going on, as one."""
+    questions = [question for one in interrupted for question in one.questions]
+    halted = [one.halted for one in interrupted if one.halted is not None]
+    return Paused(tuple(questions), halted=halted[0] if halted else None)
 
 
 class _Eager:
@@ -138,7 +161,8 @@ class _Eager:
         self._finished, self._last = finished, last
         self._running: dict[asyncio.Task[Update], Activation] = {}
         self._begun: set[str] = set()
-        self._questions: list[Asked] = []
+        self._interrupted: list[Interrupted] = []
+        self._halt: Paused | None = None
 
     async def drive(self) -> Checkpoint:
         try:
@@ -149,17 +173,26 @@ class _Eager:
                     await self._settle(task, self._running.pop(task))
         finally:
             await _cancel(self._running)
-        if self._questions:
-            raise Paused(tuple(self._questions))
+        if self._halt is not None or self._interrupted:
+            halted = [] if self._halt is None else [Interrupted((), halted=self._halt.halted)]
+            raise _paused([*self._interrupted, *halted])
         return self._checkpoint
 
     async def _start(self) -> None:
-        """Start every activation of the frontier that is not running yet."""
+        """Start every activation of the frontier that is not running yet; none any more once it was halted."""
+        if self._halt is not None:
+            return
+        try:
+            if (changed := self._recorder.edge(self._checkpoint)) is not None:
+                self._checkpoint = changed
+        except Paused as halt:
+            self._halt = halt
+            return
         state = MappingProxyType(self._checkpoint.values)
         for activation in self._checkpoint.frontier:
             if activation.id in self._begun:
                 continue
-            if self._graph.parallel is not None and len(self._running) >= self._graph.parallel:
+            if self._halt is not None or self._full():
                 return
             self._begun.add(activation.id)
             if activation.id in self._finished:
@@ -168,11 +201,14 @@ class _Eager:
             task = asyncio.create_task(_attempt(self._graph, state, activation, self._recorder))
             self._running[task] = activation
 
+    def _full(self) -> bool:
+        return self._graph.parallel is not None and len(self._running) >= self._graph.parallel
+
     async def _settle(self, task: asyncio.Task[Update], activation: Activation) -> None:
         try:
             update = task.result()
         except Interrupted as asked:
-            self._questions.extend(asked.questions)
+            self._interrupted.append(asked)
             await self._start()
             return
         self._recorder.finished(activation, update, alone=True)

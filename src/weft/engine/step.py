@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from weft.engine.channels import UNSET
 from weft.engine.graph import NOTHING, Graph, Send, Update
@@ -47,6 +48,19 @@ def begin(graph: Graph, checkpoint: Checkpoint, input: Any) -> Checkpoint:
     """The checkpoint with ``input`` written, as though a node had done it."""
     update = graph.enter(input)
     return _next(graph, checkpoint, (), (update,), {}, [])
+
+
+def amend(graph: Graph, checkpoint: Checkpoint, update: Update) -> Checkpoint:
+    """The checkpoint with an update written between two steps, by nobody in the graph.
+
+    Its frontier stays, and so do the values that live for one step: no step was taken.
+
+    Raises:
+        GraphError: the update cannot stand.
+    """
+    after = _next(graph, checkpoint, checkpoint.frontier, (update,), {}, [])
+    passing = {name: checkpoint.values[name] for name in graph.passing if name in checkpoint.values}
+    return replace(after, values={**passing, **after.values}) if passing else after
 
 
 def apply(graph: Graph, checkpoint: Checkpoint, done: Sequence[tuple[Activation, Update]]) -> Checkpoint:

@@ -13,6 +13,9 @@ from weft.storage.base import Store
 TTL = 30.0
 """Seconds without a beat after which others may take over a worker's runs."""
 
+TICK = 0.25
+"""Seconds between two looks at what others want of us, where no bell rings."""
+
 
 def worker_id() -> str:
     """``host:pid:random``: unique, and on the same host it tells which process to look for."""
@@ -71,7 +74,7 @@ class HeartBeat:
 
     async def _go_on(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, self._ttl / 8))
+            await asyncio.sleep(min(TICK, self._ttl / 8))
             try:
                 if time.monotonic() - self._beaten > self._ttl / 4:
                     await self._beat()

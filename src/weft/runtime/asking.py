@@ -46,10 +46,15 @@ class Asking:
         """What must not happen twice, by the path of its activation: every try, oldest first."""
         self.outcomes: dict[str, Any] = {}
         """What came of it, by the path of its activation, until that is done."""
+        self.hear(rows)
+
+    def hear(self, rows: Sequence[QuestionRow]) -> None:
+        """What is on record of its questions."""
         for row in sorted(rows, key=_number):
             self._learn(row)
         told = [row for row in rows if row.status in ("answered", "expired")]
-        self._heard = {row.path for row in told or rows if row.status in ("answered", "expired", "taken")}
+        heard = {row.path for row in told or rows if row.status in ("answered", "expired", "taken")}
+        self._heard = heard or self._heard
 
     def _learn(self, row: QuestionRow) -> None:
         if row.kind == "outcome":
@@ -92,7 +97,7 @@ class Asking:
             return
         if all(row.path != here for row in below) and any(f"{one}/".startswith(f"{here}/") for one in self._heard):
             return
-        raise Interrupted(tuple([_again(row) for row in below]))
+        raise Interrupted(tuple([again(row) for row in below]))
 
     # What must not happen twice
 
@@ -179,7 +184,7 @@ def _number(row: QuestionRow) -> tuple[str, int, str]:
     return row.path, int(number) if number.isascii() and number.isdigit() else 0, row.id
 
 
-def _again(row: QuestionRow) -> Asked:
+def again(row: QuestionRow) -> Asked:
     """A question that is open already, as though it was asked just now."""
     schema = None if row.schema is None else msgspec.json.decode(row.schema)
     asked = Asked(row.id, (row.path,), msgspec.json.decode(row.payload), schema, kind=row.kind)

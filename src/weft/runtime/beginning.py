@@ -1,13 +1,40 @@
 """What a run is before it begins: its record, and its place among the runs of its thread that wait in this process."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
+from msgspec import Struct
+
 from weft.ids import new_id, same_id
 from weft.runtime import codec
+from weft.runtime.commands import Breakpoint, SetBreakpoints, check, dump_command
 from weft.runtime.origin import INPUT, Origin, dump
 from weft.storage.base import RunRecord, Scope
+from weft.storage.commands import IfBusy, NewCommand
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """How a run begins, beside what it runs on."""
+
+    if_busy: IfBusy = "enqueue"
+    breakpoints: Sequence[Breakpoint] = ()
+
+    def commands(self, by: str) -> list[NewCommand]:
+        """What is in its inbox from the start.
+
+        Raises:
+            UsageError: a breakpoint could never hold anything.
+        """
+        if not self.breakpoints:
+            return []
+        command = SetBreakpoints(breakpoints=tuple(self.breakpoints))
+        check(command)
+        return [dump_command(command, by)]
+
+
+PLAIN = Start()
 
 
 def new_run(

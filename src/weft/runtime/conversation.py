@@ -177,6 +177,17 @@ def load_context(row: ContextRow | None, messages: Sequence[MessageRow]) -> Cont
     return Context(said, known.summary, row.start, owed, torn, size, known.skipped)
 
 
+def without(context: Context, first: int, last: int) -> Context:
+    """The context as though these messages had never been said; what was summed up of them stays so."""
+    kept = tuple([one for one in context.said if not first <= one.seq <= last])
+    owed, torn = _NONE, False
+    for one in kept:
+        torn = torn or _tears(owed, one.message)
+        owed = _owed(owed, one.message)
+    size = sum([one.tokens for one in kept])
+    return Context(kept, context.summary, context.start, owed, torn, size, (*context.skipped, (first, last)))
+
+
 def dump_message(said: Said, conversation: str, run_id: str, at: float) -> MessageRow:
     return MessageRow(
         seq=said.seq,

@@ -11,7 +11,7 @@ from weft.engine.context import Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, SchemaMismatch, WeftError
 from weft.runtime import ending
-from weft.runtime.asking import Asking
+from weft.runtime.asking import Asking, again
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
@@ -21,14 +21,18 @@ from weft.runtime.recent import Recent
 from weft.runtime.replaying import answered, recorded
 from weft.runtime.result import Result
 from weft.runtime.session import Session
+from weft.runtime.steering import Steering, refusing
 from weft.runtime.versions import ALONE
-from weft.storage.base import Enqueue, QuestionRow, RunChange, RunRecord, Scope, Status, Store
+from weft.storage.base import Enqueue, Page, QuestionRow, RunChange, RunRecord, Scope, Status, Store
 
 MAX_ATTEMPTS = 4
 """Times a run may be taken up without any progress before it is given up as ``dead``."""
 
 
-Why: TypeAlias = Literal["answered", "recovered"]
+TRIES, PATIENCE = 3, 0.8
+"""How often a run that is to stop is cancelled, and how many seconds it then has."""
+
+Why: TypeAlias = Literal["answered", "recovered", "asked"]
 
 
 class Driven(NamedTuple):
@@ -36,12 +40,15 @@ class Driven(NamedTuple):
 
     task: "asyncio.Task[Any]"
     fence: int
+    steering: Steering
 
 
 class Driver:
     """All runs that this process drives right now."""
 
-    def __init__(self, store: Store, hub: Hub, guard: Callable[[], None], enqueue: Enqueue) -> None:
+    def __init__(
+        self, store: Store, hub: Hub, guard: Callable[[], None], enqueue: Enqueue, look: Callable[[], None]
+    ) -> None:
         self.driven: dict[str, Driven] = {}
         self.owed = Owed()
         self.serving = False
@@ -52,6 +59,8 @@ class Driver:
         self._recent = Recent()
         self.meeting = ALONE
         """What is to be done where a graph has changed since a run stopped."""
+        self.look = look
+        """Called when a run has come to rest to which a command may have been sent at that very moment."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -61,22 +70,49 @@ class Driver:
         """
         task = asyncio.current_task()
         assert task is not None
-        self.driven[record.id] = Driven(task, record.fence)
+        steering = Steering()
+        self.driven[record.id] = Driven(task, record.fence, steering)
         self._hub.open(record.id)
         try:
-            return await self._to_rest(target, record, input, deps)
+            return await self._to_rest(target, record, input, deps, steering)
         finally:
             self.driven.pop(record.id, None)
             self._hub.close(record.id)
 
     async def stop(self, run_id: str) -> None:
-        """Cancel what this process does for the run, and wait until it has stopped."""
-        driven = self.driven.get(run_id)
-        if driven is not None and driven.task is not asyncio.current_task():
-            driven.task.cancel()
-            await asyncio.gather(driven.task, return_exceptions=True)
+        """Cancel what this process does for the run, and wait until it has stopped.
 
-    async def _to_rest(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
+        Code that swallows its cancellation is cancelled again, and in the end left alone: nothing that it does is
+        stored any more.
+        """
+        driven = self.driven.get(run_id)
+        if driven is None or driven.task is asyncio.current_task():
+            return
+        for _ in range(TRIES):
+            driven.task.cancel()
+            done, _ = await asyncio.wait({driven.task}, timeout=PATIENCE)
+            if done:
+                return
+
+    async def _visit(self, record: RunRecord, steering: Steering, asked: tuple[str, ...] | None) -> Paused | None:
+        """Why the run does not go on, though it was taken up: a person holds it, or only commands brought it here.
+
+        ``asked`` are the questions with which it came to rest, ``None`` where it did not rest.
+        """
+        if not record.steered or (asked is None and steering.goes_on()):
+            return None
+        open = await self._store.questions.open(
+            Scope(record.workspace), Page(limit=200, newest=False), run_id=record.id
+        )
+        if steering.goes_on():
+            answered = not {row.id for row in open}.issuperset(asked or ())
+            if answered or not steering.waits or (steering.freed() and not open):
+                return None
+        return Paused(tuple([again(row) for row in open]), halted=steering.held)
+
+    async def _to_rest(
+        self, target: Target, record: RunRecord, input: Any, deps: Any, steering: Steering
+    ) -> Result[Any]:
         journal = Journal(record, self._store, self._hub)
         if record.attempts > MAX_ATTEMPTS:
             error = WeftError(f"given up after {MAX_ATTEMPTS} attempts without progress")
@@ -89,34 +125,50 @@ class Driver:
             if origin.kind == "replay":
                 journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
                 rows += await answered(self._store, origin.run or record.id)
-            why: Why | None = None
-            if resumed:
-                rows += await self._store.questions.take(record.id, record.fence)
-                why = await self._why(record)
-                journal.emit((), events.RunResumed(target.name, why))
             asking = Asking(journal, rows)
             session = Session(journal, deps, asking, resumed=resumed, guard=self._guard, recent=self._recent)
-            session.meeting = self.meeting
+            session.meeting, session.steering = self.meeting, steering
             session.going_on = origin.kind == "go_on" or origin.going_on
-            session.until = None if why == "answered" else origin.until
+            session.until = origin.until
+            if record.steered:
+                steering.load(*await self._store.inbox.read(record.id))
+            if resumed:
+                why, asked = await self._why(record)
+                session.visit = await self._visit(record, steering, asked)
+                session.lets_go = partial(self._lets_go, session, target, "asked")
+                if session.visit is None:
+                    await self._lets_go(session, target, "asked" if steering.freed() else why)
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                return await ending.paused(journal, paused)
-            except SchemaMismatch:
+                result = await ending.paused(journal, paused, steering)
+                self.look()
+                return result
+            except SchemaMismatch as error:
                 if resumed:  # the right version may come yet: nothing is lost
-                    await ending.held(journal)
+                    steering.take(refusing(str(error)))
+                    await ending.held(journal, steering)
                 raise
-            result = await ending.finished(journal, output)
+            result = await ending.finished(journal, output, steering)
         if session.context is not None:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
-    async def _why(self, record: RunRecord) -> Why:
-        """A run that goes on was paused, or its process died: its last event tells."""
+    async def _lets_go(self, session: Session, target: Target, why: Why) -> None:
+        """The run goes on from where it is on record, with the answers that came."""
+        info = session.journal.info
+        session.asking.hear(await self._store.questions.take(info.id, session.journal.fence))
+        if why != "recovered":
+            session.until = None
+        session.journal.emit((), events.RunResumed(target.name, why))
+
+    async def _why(self, record: RunRecord) -> tuple[Why, tuple[str, ...] | None]:
+        """A run that goes on was paused, with these questions, or its process died: its last event tells."""
         last = await self._store.runs.events(Scope(record.workspace), record.id, after=record.seq - 1, limit=1)
-        paused = bool(last) and isinstance(events.decode_event(last[0].body), events.RunPaused)
-        return "answered" if paused else "recovered"
+        event = events.decode_event(last[0].body) if last else None
+        if isinstance(event, events.RunPaused):
+            return "answered", tuple([question.id for question in event.questions])
+        return "recovered", None
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:

@@ -11,6 +11,7 @@ from weft.runtime import codec
 from weft.runtime.asking import row_of
 from weft.runtime.journal import Journal
 from weft.runtime.result import Result, questions_of, result_of
+from weft.runtime.steering import Held, Steering
 from weft.storage.base import QuestionRow, RunChange, Scope
 
 Words: TypeAlias = Callable[[], Awaitable[Any]]
@@ -66,32 +67,43 @@ def last_words(journal: Journal, event: Event, change: RunChange) -> Words:
     return say
 
 
-async def finished(journal: Journal, output: Any) -> Result[Any]:
+async def finished(journal: Journal, output: Any, steering: Steering | None = None) -> Result[Any]:
     """Raises: StoreError."""
     usage = journal.info.usage
     change = RunChange(status="finished", output=codec.encode(output, "output"), usage=events.encode(usage))
-    await _commit(journal, events.RunFinished(output, usage), change)
+    await _commit(journal, events.RunFinished(output, usage), change, steering=steering)
     return result_of(journal, "finished", output=output)
 
 
-async def paused(journal: Journal, paused: Paused) -> Result[Any]:
+async def paused(journal: Journal, paused: Paused, steering: Steering | None = None) -> Result[Any]:
     """Raises: StoreError."""
     questions = questions_of(paused)
     rows = list({asked.id: row_of(asked) for asked in paused.questions}.values())
     change = RunChange(status="paused", usage=events.encode(journal.info.usage))
-    await _commit(journal, events.RunPaused(questions), change, rows)
+    reason = "question" if questions or paused.halted is None else why(paused.halted)
+    await _commit(journal, events.RunPaused(questions, reason), change, rows, steering)
     return result_of(journal, "paused", questions=questions)
 
 
-async def held(journal: Journal) -> None:
+async def held(journal: Journal, steering: Steering) -> None:
     """It cannot go on with the graph as it is now: it rests until it can. Raises: StoreError."""
-    await _commit(journal, events.RunPaused(reason="version"), RunChange(status="paused"))
+    await _commit(journal, events.RunPaused(reason="version"), RunChange(status="paused"), steering=steering)
     journal.rests = True
 
 
+def why(halted: str) -> Held:
+    """The word of the engine as that of the event."""
+    return "breakpoint" if halted == "breakpoint" else "asked"
+
+
 async def _commit(
-    journal: Journal, event: Event, change: RunChange, questions: list[QuestionRow] | None = None
+    journal: Journal,
+    event: Event,
+    change: RunChange,
+    questions: list[QuestionRow] | None = None,
+    steering: Steering | None = None,
 ) -> None:
-    stored = journal.commit(happened=(event,), questions=questions or (), run=change)
+    told, row = ([], None) if steering is None else steering.flush()
+    stored = journal.commit(happened=(*told, event), questions=questions or (), steering=row, run=change)
     if stored is not None:
         await stored

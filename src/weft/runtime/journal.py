@@ -27,6 +27,7 @@ from weft.storage.base import (
     RunRecord,
     Store,
 )
+from weft.storage.commands import SteeringRow
 
 NO_USAGE = Usage()
 _NO_ROWS: list[MessageRow] = []
@@ -99,6 +100,10 @@ class Journal:
         if self.hub is not None and self.hub.listened(self.info.id):
             self.hub.publish(self._passing(at, path, events.NodeStarted(node, attempt)))
 
+    def began(self, path: tuple[str, ...]) -> bool:
+        """Whether this runs now."""
+        return path in self._begun
+
     def ended(self, path: tuple[str, ...], default: tuple[float, str, int]) -> tuple[float, str, int]:
         """Since when what ran at ``path`` ran, what it was, and its attempt."""
         return self._begun.pop(path, default)
@@ -134,6 +139,7 @@ class Journal:
         checkpoint: CheckpointRow | None = None,
         finished: FinishedRow | None = None,
         questions: Sequence[QuestionRow] = (),
+        steering: SteeringRow | None = None,
         run: RunChange | None = None,
         hold: bool = False,
     ) -> "Future[None] | None":
@@ -162,6 +168,7 @@ class Journal:
         commit.events.extend(_event_rows(first, new))
         commit.messages.extend(rows)
         commit.questions.extend(questions if not self.settled and not self.intents else self._settle(questions, run))
+        commit.steering = steering or commit.steering
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:

@@ -44,10 +44,10 @@ class Result(Generic[Out]):
         """The answer, in the type that was declared.
 
         Raises:
-            UsageError: there is none, as the run waits for answers.
+            UsageError: there is none, as the run waits for answers, or is held.
         """
         if self.status != "finished":
-            waits = ", ".join(question.id for question in self.questions)
+            waits = ", ".join(question.id for question in self.questions) or "somebody to resume it"
             raise UsageError(f"run {self.run_id} is {self.status} and has no output; it waits for: {waits}")
         return self._output
 

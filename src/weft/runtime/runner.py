@@ -10,7 +10,8 @@ from weft.events import RESTING as LAST
 from weft.events import Envelope, RunPaused
 from weft.runtime.alive import TTL
 from weft.runtime.answers import canonical, check
-from weft.runtime.beginning import new_run
+from weft.runtime.beginning import PLAIN, Start, new_run
+from weft.runtime.commands import Command, dump_command, fits
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
@@ -20,7 +21,7 @@ from weft.runtime.result import Result
 from weft.runtime.run import live
 from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
-from weft.storage.base import RESTING, Page, RunRecord, Scope, Store
+from weft.storage.base import RESTING, RINGS_ALL, Enqueue, Page, RunRecord, Scope, Store
 
 
 class Runner:
@@ -38,8 +39,12 @@ class Runner:
         self.store = store
         self.hub = Hub()
         self.worker = Worker(store, self.hub, find, dispatcher=dispatcher, ttl=ttl, deps=deps)
-        self._find = find
-        self._unlisten = store.listen(self.hub.ring)
+        self.find = find
+        self._unlisten = store.listen(self._rung)
+
+    def _rung(self, run_id: str) -> None:
+        self.hub.ring(run_id)
+        self.worker.rung(run_id)
 
     async def close(self) -> None:
         """Let go of the store; it stays open."""
@@ -55,16 +60,17 @@ class Runner:
         thread: str | None = None,
         idempotency_key: str | None = None,
         origin: Origin = INPUT,
+        start: Start = PLAIN,
     ) -> RunRecord:
         """Put a run on record and in the queue.
 
         Raises:
             NotFound: no such target, or the thread is not yours.
-            Conflict: the idempotency key was used for something else.
+            Conflict: the idempotency key was used for something else; or the thread is busy (``reject``).
         """
-        self._find(target)
+        self.find(target)
         record = new_run(target, input, scope, thread, idempotency_key, origin)
-        return await self.store.runs.create(record, self.worker.dispatcher.enqueue, title=_title(input))
+        return await self._created(record, start, self.worker.dispatcher.enqueue, None, _title(input))
 
     async def run(
         self,
@@ -75,27 +81,49 @@ class Runner:
         thread: str | None = None,
         deps: Any = None,
         origin: Origin = INPUT,
+        start: Start = PLAIN,
     ) -> Result[Any]:
         """Run here and now, until it rests.
 
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        record = await self.create(target, input, scope, thread=thread, origin=origin)
+        record = await self.create(target, input, scope, thread=thread, origin=origin, start=start)
         return await self.drive(target, record, input, deps=deps)
 
     async def create(
-        self, target: Target, input: Any, scope: Scope, *, thread: str | None = None, origin: Origin = INPUT
+        self,
+        target: Target,
+        input: Any,
+        scope: Scope,
+        *,
+        thread: str | None = None,
+        origin: Origin = INPUT,
+        start: Start = PLAIN,
     ) -> RunRecord:
         """Put a run on record that the caller will ``drive``; it is ours at once if its thread is free.
 
         Raises:
             NotFound: the thread is not yours.
+            Conflict: the thread is busy (``reject``).
         """
         await self.worker.heart.beat()
         record = new_run(target.name, input, scope, thread, origin=origin)
         async with withdrawn_if_left(self.store, self.worker.driver.owed, record):
-            return await self.store.runs.create(record, None, worker=self.worker.id, title=_title(input))
+            return await self._created(record, start, None, self.worker.id, _title(input))
+
+    async def _created(
+        self, record: RunRecord, start: Start, enqueue: Enqueue | None, worker: str | None, title: str
+    ) -> RunRecord:
+        ended: list[str] = []
+        commands = start.commands(record.user_id)
+        made = await self.store.runs.create(
+            record, enqueue, worker=worker, title=title, if_busy=start.if_busy, commands=commands, ended=ended
+        )
+        for run_id in ended:
+            await self.worker.driver.stop(run_id)
+            self.hub.ring(run_id)
+        return made
 
     async def drive(self, target: Target, record: RunRecord, input: Any = None, *, deps: Any = None) -> Result[Any]:
         """Take a queued run as soon as its thread is free, and drive it here and now until it rests.
@@ -160,18 +188,45 @@ class Runner:
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
 
+    async def holds(self, record: RunRecord) -> bool:
+        """Whether a person or a breakpoint holds the paused run: no answer wakes it, only a command."""
+        if not record.steered:
+            return False
+        row, _ = await self.store.inbox.read(record.id)
+        return row.held
+
     async def _rests_for_another_reason(self, scope: Scope, run_id: str, answered: bool) -> bool:
         """No question is open; and who gives the same answers again means a run that had them under a wrong version."""
         if await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
             return False
         record = await self.store.runs.get(scope, run_id)
+        if await self.holds(record):
+            return False
         last = await stored_events(self.store, scope, run_id, after=record.seq - 1)
         event = last[-1].event if last else None
         return not answered or (isinstance(event, RunPaused) and event.reason == "version")
 
-    async def cancel(self, scope: Scope, run_id: str, reason: str | None = None) -> RunRecord:
+    async def send(self, scope: Scope, run_id: str, command: Command, *, by: str, here: bool = False) -> int:
+        """Put a command into the run's inbox, and see that it is heard; its number there.
+
+        With ``here`` a paused run that it wakes is kept for this process, whose caller drives it.
+
+        Raises:
+            NotFound: no such run, or it is not yours.
+            Conflict: it does not fit the run's status.
+        """
+        enqueue = None if here else self.worker.dispatcher.enqueue
+        if here:
+            await self.worker.heart.beat()
+        new, worker = dump_command(command, by), self.worker.id if here else None
+        number = await self.store.inbox.send(scope, run_id, new, fits(run_id, command), enqueue, worker=worker)
+        self.worker.rung(RINGS_ALL)
+        self.hub.ring(run_id)
+        return number
+
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None = None, *, by: str | None = None) -> RunRecord:
         """End a run from outside; all that it does in this process stops before this returns."""
-        await self.store.runs.cancel(scope, run_id, reason)
+        await self.store.runs.cancel(scope, run_id, reason, by=by)
         await self.worker.driver.stop(run_id)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)

@@ -1,22 +1,24 @@
 """One run being driven: its graph, and the graphs that it calls, each at a path of its own."""
 
-import asyncio
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from weft import events
-from weft.engine.context import CURRENT, Asked, Context, Intent, Interrupted, Target
+from weft.engine.context import CURRENT, Asked, Context, Intent, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
-from weft.engine.step import Activation, Checkpoint, begin
+from weft.engine.step import Activation, Checkpoint, amend, begin
 from weft.errors import UsageError, WeftError
 from weft.runtime import codec
 from weft.runtime.asking import Asking, Tries
+from weft.runtime.beside import Beside, left
+from weft.runtime.commanding import begun, commanded
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, load_context
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
+from weft.runtime.steering import Place, Steering
 from weft.runtime.versions import ALONE, fitting, migrated, needs_migration
 from weft.storage.base import Snapshot, Store
 
@@ -44,12 +46,15 @@ class Session:
         "going_on",
         "guard",
         "journal",
+        "lets_go",
         "max_steps",
         "meeting",
         "recent",
         "resumed",
+        "steering",
         "thread_mark",
         "until",
+        "visit",
     )
 
     def __init__(
@@ -61,6 +66,8 @@ class Session:
         resumed: bool,
         guard: Callable[[], None] | None = None,
         recent: Recent | None = None,
+        steering: Steering | None = None,
+        visit: Paused | None = None,
         max_steps: int = 1000,
         going_on: bool = False,
         until: int | None = None,
@@ -80,6 +87,12 @@ class Session:
         """What is to be done where a graph has changed."""
         self.until = until
         """The step of the target at which the run is to pause."""
+        self.steering = steering
+        """What people ask of the run; asked at each edge."""
+        self.lets_go: Callable[[], Awaitable[None]] = _nothing
+        """What is to be done where such a run goes on after all."""
+        self.visit = visit
+        """Why the run rests again once commands that wait for it are taken; ``None`` where it goes on."""
         self.thread_mark: tuple[float, int] = (0.0, 0)
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
@@ -100,7 +113,7 @@ class Session:
             return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
         finally:
             CURRENT.set(None)
-            await _left(self.calls)
+            await left(self.calls)
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
@@ -124,50 +137,6 @@ class Session:
         return fitting(graph, opened.snapshot, self.meeting)
 
 
-class Beside:
-    """The calls that one activation has under way side by side.
-
-    A call that asks waits for the others: so all that can be done is done, and all questions are asked at once.
-    """
-
-    __slots__ = ("_settled", "questions", "tasks")
-
-    def __init__(self) -> None:
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.questions: list[Asked] = []
-        self._settled = asyncio.Event()
-
-    async def run(self, call: Awaitable[Any]) -> Any:
-        """Raises: Interrupted, with the questions of all calls."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.tasks.add(task)
-        self._settled.clear()
-        try:
-            return await call
-        except Paused as paused:
-            self.questions.extend(paused.questions)
-            self._leave(task)
-            await self._settled.wait()
-            raise Interrupted(tuple(self.questions)) from None
-        finally:
-            self._leave(task)
-
-    def _leave(self, task: "asyncio.Task[Any]") -> None:
-        self.tasks.discard(task)
-        if not self.tasks:
-            self._settled.set()
-
-
-async def _left(calls: Mapping[Path, Beside]) -> None:
-    """Cancel the calls that nobody waits for any more."""
-    tasks = [task for beside in tuple(calls.values()) for task in beside.tasks if task is not asyncio.current_task()]
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class _Running:
     """One graph of a session: the engine's ``Recorder``, and the ``Host`` of its contexts."""
 
@@ -178,15 +147,18 @@ class _Running:
         "_journal",
         "_path",
         "_path_key",
+        "_ran",
         "_rows",
         "_session",
         "_slots",
         "_start",
+        "_steering",
         "_step",
     )
 
     def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
         self._session = session
+        self._steering = session.steering
         self._journal = session.journal
         self._asking = session.asking
         self._graph = graph
@@ -198,7 +170,9 @@ class _Running:
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
         self._step = 0
-        """The step that is open."""
+        """The step of the last checkpoint: activations that finish are kept under it."""
+        self._ran: list[str] = []
+        """Nodes that finished since, where somebody steers."""
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -218,11 +192,15 @@ class _Running:
                     f"thread {self._journal.info.thread_id!r} has no state of {graph.name!r} to go on from"
                 )
             if self._journal.seq == 0:
-                self._journal.emit(self._path, events.RunStarted(self._journal.info.target))
+                self._journal.emit(self._path, events.RunStarted(self._journal.info.target, self._step + 1))
         elif fresh or not on_record:
             finished = NONE_FINISHED
-            checkpoint = begin(graph, checkpoint, input)
-            self._commit(checkpoint, (events.RunStarted(self._journal.info.target),) if root else (), "input")
+            checkpoint = await self._begun(checkpoint, input) if root else begin(graph, checkpoint, input)
+            happened = (events.RunStarted(self._journal.info.target, checkpoint.step),) if root else ()
+            self._commit(checkpoint, happened, "input")
+            fresh = True
+        if root and not fresh and self._steering is not None and not self._steering.quiet:
+            checkpoint, finished = await self._commanded(self._steering, checkpoint, finished)
         checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
@@ -265,6 +243,47 @@ class _Running:
         frontier = codec.load_frontier(self._graph, snapshot) if open else ()
         return Checkpoint(step=snapshot.step, values=migrated(self._graph, snapshot), frontier=frontier)
 
+    # What people ask of it before anything runs
+
+    async def _begun(self, checkpoint: Checkpoint, input: Any) -> Checkpoint:
+        first, back = await begun(self._steering, self._journal, self._graph, self._rows, checkpoint, input)
+        if back:
+            self._slots, self._start = codec.Slots(self._graph), -1
+        return first
+
+    async def _commanded(
+        self, steering: Steering, checkpoint: Checkpoint, finished: Mapping[str, Update]
+    ) -> tuple[Checkpoint, Mapping[str, Update]]:
+        """Take the commands that wait; what they write is a checkpoint of its own.
+
+        Raises:
+            Paused: the run is not to go on for them.
+        """
+        amended = await commanded(steering, self._journal, self._graph, self._path_key, checkpoint)
+        if amended:
+            checkpoint, finished = self._amended(checkpoint, finished, amended)
+        if (visit := self._session.visit) is not None:
+            if visit.questions or steering.held or not steering.let_go:
+                raise Paused(visit.questions, halted=steering.held)
+            await self._session.lets_go()  # somebody did just now
+        return checkpoint, finished
+
+    def _amended(
+        self, before: Checkpoint, finished: Mapping[str, Update], amended: Sequence[Checkpoint]
+    ) -> tuple[Checkpoint, Mapping[str, Update]]:
+        """Put it on record; what is done of the open step stays done, where it is still to be done."""
+        last = amended[-1]
+        self._step = last.step
+        still = {one.id: one for one in last.frontier if one.id in finished}
+        for id, activation in still.items():
+            row = codec.dump_update(self._graph, self._path_key, self._step, activation, finished[id])
+            self._journal.commit(finished=row, hold=True)
+        if last.frontier != before.frontier:
+            self._slots = codec.Slots(self._graph)  # we went back: every value is written anew
+        for one in amended:
+            self._commit(one, (), hold=one is not last)
+        return last, {id: finished[id] for id in still}
+
     # The engine's recorder
 
     def context(self, activation: Activation) -> Context[Any]:
@@ -292,6 +311,8 @@ class _Running:
         path = (*self._path, activation.id)
         started, node, attempt = self._journal.ended(path, (0.0, activation.node, 1))
         self._journal.emit(path, events.NodeFinished(node, started, attempt))
+        if self._steering is not None and not self._steering.quiet:
+            self._ran.append(activation.node)
         if not alone and self._journal.store is not None:
             done = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
             self._journal.commit(finished=done)
@@ -306,14 +327,42 @@ class _Running:
         event = events.NodeFailed(activation.node, code, message, started, attempt, retrying)
         self._journal.emit(path, event)
 
+    def edge(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        steering = self._steering
+        if steering is None or steering.quiet:
+            return None
+        after = None
+        while (update := steering.edge(self._place(checkpoint))) is not None:
+            checkpoint = after = amend(self._graph, checkpoint, update)
+            self._commit(checkpoint, ())
+        return after
+
+    def _place(self, checkpoint: Checkpoint) -> Place:
+        began = self._journal.began
+        running = {one.id for one in checkpoint.frontier if began((*self._path, one.id))}
+        return Place(self._graph, self._path_key, checkpoint, self._rows, running, len(self._path) == 1)
+
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
+        steering = self._steering
+        if steering is not None and not steering.quiet:
+            steering.stepped(self._path_key, self._graph, self._ran, checkpoint)
+            self._ran = []
         return self._commit(checkpoint, ())
 
     def _commit(
-        self, checkpoint: Checkpoint, happened: tuple[events.Event, ...], source: codec.Source = "step"
+        self,
+        checkpoint: Checkpoint,
+        happened: tuple[events.Event, ...],
+        source: codec.Source = "step",
+        *,
+        hold: bool = False,
     ) -> "Future[None] | None":
-        self._step = checkpoint.step
         rows, said, context = self._rows, _NOTHING_SAID, None
+        self._step = checkpoint.step
+        steering = None
+        if self._steering is not None and not self._steering.quiet:
+            told, steering = self._steering.flush()
+            happened = (*told, *happened)
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
             said = _new(seen)
@@ -336,7 +385,8 @@ class _Running:
             conversation=self._conversation,
             context=context,
             checkpoint=row,
-            hold=not checkpoint.frontier and len(self._path) == 1,
+            steering=steering,
+            hold=hold or (not checkpoint.frontier and len(self._path) == 1),
         )
 
     # The host of contexts
@@ -367,6 +417,10 @@ def _new(seen: Seen) -> list[Said]:
         new.append(said)
     new.reverse()
     return new
+
+
+async def _nothing() -> None:
+    """There is nothing to be done."""
 
 
 def step_of(activation: str) -> int:

@@ -2,20 +2,25 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 from weft.engine.context import Target
 from weft.errors import Cancelled, NotFound, StoreError
 from weft.runtime.alive import HeartBeat, is_gone, worker_id
-from weft.runtime.beginning import Lines
+from weft.runtime.beginning import Lines, new_run
 from weft.runtime.dispatch import Dispatcher, Embedded
 from weft.runtime.driving import Driver
 from weft.runtime.hub import Hub
 from weft.runtime.leaving import withdrawn_if_left
-from weft.storage.base import Job, Page, RunRecord, Scope, Store
+from weft.runtime.listening import Listening, words_of
+from weft.storage.base import RINGS_ALL, Job, Page, RunRecord, Scope, Store, Waiting
+
+AUDIT = 1.0
+"""Seconds between two looks at whether the runs that we drive are still ours."""
 
 
 class Worker:
@@ -34,10 +39,18 @@ class Worker:
         self.id = worker_id()
         self.dispatcher: Dispatcher = dispatcher or Embedded()
         self.heart = HeartBeat(store, self.id, ttl, self._audit)
-        self.driver = Driver(store, hub, self.heart.guard, self.dispatcher.enqueue)
+        self.driver = Driver(store, hub, self.heart.guard, self.dispatcher.enqueue, self._look_soon)
+        self.inbox = Listening(store, self.id, self.driver, self.dispatcher.enqueue, self._follow_up)
         self._store, self._find, self._ttl, self._deps = store, find, ttl, deps
         self._lines = Lines()
+        self._queue_changed = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
+        self._audited = 0.0
+
+    @property
+    def serving(self) -> bool:
+        """Whether this process works the queue."""
+        return self._serving is not None
 
     async def start(self) -> None:
         """Work the queue, until ``stop``."""
@@ -64,6 +77,7 @@ class Worker:
     async def close(self) -> None:
         """Say good-bye to the store; it stays open."""
         await self.heart.stop()
+        await self.inbox.close()
         await self.driver.owed.settle()
         try:
             await self._store.workers.gone(self.id)
@@ -139,15 +153,17 @@ class Worker:
         await self._reap()
         alive = await self._store.workers.all()
         for left in await self._store.runs.list(scope, Page(limit=20), thread_id=record.thread_id, status="queued"):
-            begun = left.seq > 0 or left.attempts > 0
-            if begun and left.id < record.id and left.owner not in alive:
+            if left.id < record.id and left.owner not in alive:
                 await self.advance(Job(run_id=left.id, epoch=left.epoch, workspace=left.workspace))
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.dispatcher.work(self.advance))
             while True:
-                await asyncio.sleep(min(1.0, self._ttl / 4))
+                self._queue_changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(1.0, self._ttl / 4)):
+                        await self._queue_changed.wait()
                 await self._look_around()
 
     async def _look_around(self) -> None:
@@ -171,11 +187,29 @@ class Worker:
         except StoreError:
             return  # next time
 
+    def rung(self, run_id: str) -> None:
+        """Somebody did something to this run, or to one that we need not know (``*``)."""
+        if run_id == RINGS_ALL or run_id in self.driver.driven:
+            self._look_soon()
+        if run_id == RINGS_ALL and self._serving is not None and isinstance(self.dispatcher, Embedded):
+            self._queue_changed.set()
+
+    def _look_soon(self) -> None:
+        self.inbox.rung()
+
+    async def _follow_up(self, late: Waiting) -> None:
+        """Words that came too late for a run become one of their own."""
+        run, key = late.run, f"inject:{late.run.id}:{late.command.number}"
+        record = new_run(run.target, words_of(late), Scope(run.workspace, run.user_id), run.thread_id, key)
+        await self._store.runs.create(record, self.dispatcher.enqueue)
+
     async def _audit(self) -> None:
-        """At each heart beat: stop the runs that are no longer ours, and say what is owed to the store."""
+        """At each heart beat: hear commands, stop the runs that are no longer ours, say what is owed to the store."""
         await self.driver.owed.settle()
-        if not self.driver.driven:
+        await self.inbox.look()
+        if not self.driver.driven or time.monotonic() - self._audited < AUDIT:
             return
+        self._audited = time.monotonic()
         fences = {run_id: driven.fence for run_id, driven in self.driver.driven.items()}
         for run_id in await self._store.workers.lost(self.id, fences):
             driven = self.driver.driven.get(run_id)

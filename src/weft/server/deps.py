@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from weft.app import App
 from weft.server.catalog import Catalog
 from weft.server.sse import BEAT, Streams
 from weft.storage.base import Scope
 
-Admit: TypeAlias = Callable[[Request], Awaitable[Scope]]
-"""Who asks: the rows that a request may see. Raises ``AccessDenied`` for somebody unknown."""
+Admit: TypeAlias = Callable[[HTTPConnection], Awaitable[Scope]]
+"""Who asks: the rows that a request or a WebSocket may see. Raises ``AccessDenied`` for somebody unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Served:
 def everything_of(app: App) -> Admit:
     """The port's first adapter: whoever reaches this server is its owner, and sees the whole workspace."""
 
-    async def admit(request: Request) -> Scope:
+    async def admit(request: HTTPConnection) -> Scope:
         return Scope(app.workspace)
 
     return admit

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from weft.errors import UsageError
 from weft.messages import Json
+from weft.runtime.commands import Breakpoint
+from weft.storage.commands import IfBusy
 
 MAX_DEPTH = 64
 """Levels of lists and objects in a value; deeper ones are refused before any recursive code meets them."""
@@ -135,7 +137,35 @@ class MediaPart(_Body):
         return self
 
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Part = Annotated[TextPart | MediaPart, Field(discriminator="type")]
+
+
+class BreakpointBody(_Body):
+    """Where to hold a run: at a node or a tool, or when a condition on its state becomes true."""
+
+    node: Name | None = None
+    tool: Name | None = None
+    when: Annotated[Words | None, Field(max_length=1_000)] = None
+    """A path into the state, alone or compared with JSON: `plan.status == "done"`."""
+    after: bool = False
+    """After the node, not before it."""
+    graph: Name | None = None
+    """Only in graphs of this name."""
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> Self:
+        try:
+            self.point().check()
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def point(self) -> Breakpoint:
+        return Breakpoint(**self.model_dump())
+
+
+Points = Annotated[list[BreakpointBody], Field(max_length=100)]
 
 
 class StartRun(_Body):
@@ -149,6 +179,10 @@ class StartRun(_Body):
     ]
     """What a person says, as words or as parts; a graph takes an object."""
     thread_id: NewId | None = None
+    if_busy: IfBusy | None = None
+    """What if a run of the thread goes on: `reject` this one (409), `enqueue` it, or end the other where it is
+    (`interrupt`). Where nothing is said, as the server is set up: `enqueue`."""
+    breakpoints: Points = []
 
     def plain(self) -> Any:
         """The input as JSON values."""
@@ -222,3 +256,38 @@ class AnswerInterrupts(_Body):
     """Answers to questions of any runs."""
 
     answers: Annotated[list[AnswerInterrupt], Field(min_length=1, max_length=100)]
+
+
+class StepRun(_Body):
+    """How far to go."""
+
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+class InjectInput(_Body):
+    """Something to say to a run."""
+
+    input: Annotated[Any, BeforeValidator(sound)]
+    """As for a new run: words, parts, or what its graph takes."""
+    when: Literal["now", "idle"] = "now"
+    """Before the next model call, or as a run of its own once the thread rests."""
+
+
+class ChangeState(_Body):
+    """What to write into the channels of a paused run."""
+
+    writes: Annotated[dict[Name, Any], BeforeValidator(sound), Field(min_length=1, max_length=100)]
+    node: Name | None = None
+    """In whose name, where only some nodes may write."""
+
+
+class RerunNode(_Body):
+    """Where to begin again."""
+
+    node: Name
+
+
+class SetBreakpointsBody(_Body):
+    """All breakpoints of the run; those that are not there are taken away."""
+
+    breakpoints: Points

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 from weft.agents.prompt import Explanation
 from weft.events import Envelope
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, Usage
+from weft.runtime.commands import Breakpoint
 from weft.runtime.diffing import RunsDiff
 from weft.runtime.history import Moment
 from weft.storage.base import QuestionKind, QuestionRow, QuestionStatus, RunRecord, Status, ThreadRecord
@@ -244,10 +245,15 @@ class ForkView(Struct, frozen=True, kw_only=True):
     """The run that goes on from it."""
 
 
+class Breakpoints(Struct, frozen=True):
+    breakpoints: list[Breakpoint]
+
+
 VIEWS: tuple[type[Struct], ...] = (
     Moments, StateAt, ForkView, RunsDiff,
     RunView, Runs, InterruptView, Interrupts, Answered, AnsweredRuns,
     ThreadView, Threads, Messages, ContextView, AgentView, Agents, HealthView, Events, Envelope,
+    Breakpoints,
 )  # fmt: skip
 """Whatever an answer may hold: the types of the OpenAPI document."""
 

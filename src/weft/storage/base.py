@@ -11,12 +11,17 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
+from weft.storage.commands import CommandRow, IfBusy, NewCommand, SteeringRow
 from weft.storage.trails import Trails
 
 Status: TypeAlias = Literal["queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead"]
 
 RESTING: frozenset[Status] = frozenset({"paused", "finished", "failed", "cancelled", "dead"})
 ENDED: frozenset[Status] = frozenset({"finished", "failed", "cancelled", "dead"})
+
+
+RINGS_ALL = "*"
+"""What ``Store.listen`` calls with, beside the run's id, where commands were sent or runs were queued."""
 
 
 class Scope(Struct, frozen=True):
@@ -61,6 +66,8 @@ class RunRecord(Struct, frozen=True, kw_only=True, gc=False):
     updated_at: float = 0.0
     origin: bytes | None = None
     """JSON of ``runtime.origin.Origin``, where it did not come from an input: it goes on, forks or replays."""
+    steered: bool = False
+    """Whether somebody ever sent it a command."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -236,6 +243,7 @@ class Commit(Struct, kw_only=True, gc=False):
     checkpoints: list[CheckpointRow] = field(default_factory=list[CheckpointRow])
     finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
     questions: list[QuestionRow] = field(default_factory=list[QuestionRow])
+    steering: SteeringRow | None = None
     run: RunChange | None = None
 
 
@@ -284,7 +292,15 @@ class Runs(Protocol):
     """Runs: who may drive them, and how they ended."""
 
     async def create(
-        self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None, title: str = ""
+        self,
+        record: RunRecord,
+        enqueue: Enqueue | None,
+        *,
+        worker: str | None = None,
+        title: str = "",
+        if_busy: IfBusy = "enqueue",
+        commands: Sequence[NewCommand] = (),
+        ended: list[str] | None = None,
     ) -> RunRecord:
         """Insert the run (and its thread, where it is new) and enqueue job ``run/0`` in one transaction.
 
@@ -295,9 +311,13 @@ class Runs(Protocol):
         With an ``idempotency_key`` that the workspace has seen, nothing is written and the run that
         has it comes back.
 
+        A thread is busy while a run of it is running, waits for its turn, or is held by a person. The runs of
+        a thread begin in the order in which they were created. ``interrupt`` and ``rollback`` end all others that
+        have not ended yet; their ids are added to ``ended``. ``commands`` are the first in its inbox.
+
         Raises:
             NotFound: the thread belongs to somebody else.
-            Conflict: the key was used for another thread, target or input.
+            Conflict: the key was used for another thread, target or input; or the thread is busy (``reject``).
         """
         ...
 
@@ -315,9 +335,9 @@ class Runs(Protocol):
         """Take the run, if this job may: compare and set.
 
         Queued or due with this epoch, or running with a dead owner (no beat for ``ttl`` seconds by the
-        database's clock), and no other run of its thread running: then it is ``running``, ``owner`` is
-        ``worker``, ``fence`` and ``attempts`` are one more. Anything else: ``None``, the job is stale or
-        must wait its turn.
+        database's clock), and no other run of its thread running, held, or before it in line: then it is
+        ``running``, ``owner`` is ``worker``, ``fence`` and ``attempts`` are one more. Anything else: ``None``,
+        the job is stale or must wait its turn.
         """
         ...
 
@@ -337,8 +357,10 @@ class Runs(Protocol):
         """
         ...
 
-    async def cancel(self, scope: Scope, run_id: str, reason: str | None) -> RunRecord | None:
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None, *, by: str | None = None) -> RunRecord | None:
         """End it from outside: fence + 1, status ``cancelled``, and its last event, ``run.cancelled``.
+
+        Whoever drives it is rung.
 
         ``None`` where it had ended already. Raises: NotFound.
         """
@@ -466,6 +488,10 @@ class Threads(Protocol):
         """
         ...
 
+    async def earlier(self, thread_id: str, path: str, before: int) -> Snapshot | None:
+        """The last state of the graph at ``path`` at a step before this one, if it is kept."""
+        ...
+
 
 class CheckpointNote(Struct, frozen=True, kw_only=True):
     """A checkpoint in a list: all of it but its values."""
@@ -550,6 +576,57 @@ class Blobs(Protocol):
         ...
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A command that was not taken yet, and its run."""
+
+    run: RunRecord
+    command: CommandRow
+
+
+Fits: TypeAlias = Callable[[Status, bool, bool], None]
+"""Called with the run's status, whether commands wait, and whether questions are open. Raises ``Conflict``."""
+
+
+class Inbox(Protocol):
+    """Commands for runs: in order, and each taken exactly once, by the commit that acts on it."""
+
+    async def send(
+        self,
+        scope: Scope,
+        run_id: str,
+        command: NewCommand,
+        fits: Fits,
+        enqueue: Enqueue | None,
+        *,
+        worker: str | None = None,
+    ) -> int:
+        """Put the command on record; its number. A paused run is queued again in the same transaction, if it wakes it.
+
+        With a ``worker`` the run is then kept for that one, as with ``Runs.requeue``. Others who listen are rung.
+
+        Raises:
+            NotFound: no such run, or it is not yours.
+            Conflict: as ``fits`` says.
+        """
+        ...
+
+    async def read(self, run_id: str, *, after: int = 0) -> tuple[SteeringRow, Sequence[CommandRow]]:
+        """How the run is steered, and the commands with a greater number than ``after`` that wait, in order."""
+        ...
+
+    async def waiting(self, worker: str, limit: int = 500) -> Sequence[Waiting]:
+        """What waits for runs that this worker drives, for paused runs that it wakes, and for ended runs."""
+        ...
+
+    async def sweep(self, *, before: float) -> None:
+        """Forget commands that were taken, and those older than ``before`` of runs that ended but for messages."""
+        ...
+
+    async def discard(self, run_id: str, number: int) -> None:
+        """Forget this one: it was seen to in another way."""
+        ...
+
+
 class Store(Protocol):
     """A database with everything of Weft in it."""
 
@@ -578,6 +655,9 @@ class Store(Protocol):
 
     @property
     def trails(self) -> Trails: ...
+
+    @property
+    def inbox(self) -> Inbox: ...
 
     def commit(self, commit: Commit) -> "Future[None]":
         """Queue the commit at once, in order; the future is done when it is durable.

@@ -1,4 +1,4 @@
-"""What a commit is made of: seven kinds of rows, changes of the run, and the rules for both databases.
+"""What a commit is made of: eight kinds of rows, changes of the run, and the rules for both databases.
 
 SQLite runs one prepared statement over all rows of a kind; PostgreSQL gets each column of a kind as an
 array. What goes where, and what a commit that comes twice may do, is written here, once.
@@ -64,7 +64,8 @@ QUESTIONS = Kind(
     *("questions", t.questions, "run"),
     ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at", "kind", "fallback"),
 )
-KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS)
+STEERING = Kind("steering", t.steering, "run", ("taken", "held", "body"))
+KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, STEERING)
 
 Parts = dict[str, list[tuple[Any, ...]]]
 """Rows by the name of their kind."""
@@ -95,6 +96,8 @@ def add_rows(
         for s in c.slots:
             if s.op == "append":
                 parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
+    if (steering := commit.steering) is not None and not stale:
+        parts["steering"].append((*run, steering.taken, int(steering.held), steering.body))
     for q in commit.questions:
         asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at, q.kind, q.fallback)
         parts["questions"].append((*run, q.id, q.path, *asked))
@@ -132,6 +135,9 @@ def addition(
         keys = ["thread", "conversation"]
         changed = {"start": statement.excluded.start, "body": statement.excluded.body}
         return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    if kind is STEERING:
+        changed = {name: statement.excluded[name] for name in kind.columns}
+        return statement.on_conflict_do_update(index_elements=["run"], set_=changed)
     if kind is QUESTIONS:
         new, known = statement.excluded, kind.table.c.status
         closes = (known == literal_column("'open'")) & new.status.not_in(_ASKING)

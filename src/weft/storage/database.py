@@ -1,7 +1,7 @@
 """What the two databases do differently: how the steps of an operation are run, and commits written."""
 
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from weft.storage.base import Commit, Enqueue, Job
@@ -40,6 +40,10 @@ class Database(Protocol):
 
     async def compact(self) -> None:
         """Give space back."""
+        ...
+
+    def ring(self, runs: Iterable[str]) -> None:
+        """Tell other processes that there is something new about these runs."""
         ...
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]: ...

@@ -17,7 +17,7 @@ from weft.storage.phrases import shortened
 from weft.storage.query import Query, Steps
 from weft.storage.question_queries import WITHDRAW
 from weft.storage.run_queries import ADD_LAST_EVENT, ADD_RUN, RUN_BY_ID, RUN_BY_N
-from weft.storage.runs import run_of
+from weft.storage.run_rows import run as run_of
 from weft.storage.state import at_checkpoint, newest
 from weft.storage.tables import SPAN
 from weft.storage.thread_queries import IS_BUSY, LOCK_THREAD, THREAD, THREAD_EXISTS, USE_THREAD

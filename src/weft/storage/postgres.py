@@ -7,12 +7,12 @@ that was done already finds so. What belongs to an event loop is in ``_Link``; a
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from weft.errors import StoreError, UsageError
-from weft.storage.base import Commit, Enqueue, Job
+from weft.storage.base import RINGS_ALL, Commit, Enqueue, Job
 from weft.storage.database import MemoryTx
 from weft.storage.doorbell import Doorbell
 from weft.storage.postgres_commit import STATE, Batch
@@ -149,6 +149,10 @@ class Postgres:
         if link.flushing is None:
             link.flushing = asyncio.get_running_loop().create_task(_flush(link))
         return future
+
+    def ring(self, runs: Iterable[str]) -> None:
+        if named := list(runs):
+            self._link().bell.rang([*named, RINGS_ALL])
 
     def listen(self, ring: Callable[[str], None]) -> Callable[[], None]:
         return self._link().bell.listen(ring)

@@ -35,6 +35,7 @@ from weft.storage.commits import (
     KINDS,
     NUMBER,
     QUESTIONS,
+    STEERING,
     TOUCH_COLUMNS,
     Kind,
     Parts,
@@ -112,6 +113,7 @@ class Batch:
         self._drop_closed()
         self._once(CONTEXTS, 2)
         self._once(QUESTIONS, 2)
+        self._once(STEERING, 1)
 
     def _add(self, at: int, commit: Commit, known: dict[tuple[str, int], int]) -> None:
         key = (commit.run_id, commit.fence)
@@ -240,7 +242,7 @@ def _statement(shape: tuple[tuple[str, bool], ...], *, changing: bool, one: bool
             source = ok.join(place, place.c.i == ok.c.i).join(rows, joined)
         else:
             parent, joined = ok.c.n if kind.parent == "run" else ok.c.thread, rows.c.i == ok.c.i
-            source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind is CONTEXTS else joined)
+            source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind in (CONTEXTS, STEERING) else joined)
         ctes.append(addition(kind, parent, ok.c.owner, _column(rows), source).cte(f"add_{name}"))
         if kind is CHECKPOINTS and place is not None:
             ctes.append(_close(place, rows))

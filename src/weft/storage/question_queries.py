@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, ColumnElement, Text, case, literal_column, selec
 from weft.storage.base import QuestionStatus
 from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, beyond, mine, named, p, status_is
 from weft.storage.query import Now, Query
+from weft.storage.run_queries import HELD
 from weft.storage.tables import owners, questions, runs, threads
 
 q = questions.c
@@ -84,13 +85,13 @@ TAKE = Query(
 )
 TOLD_IN = Query(select(q.id).where(q.run == p("n"), _TOLD).limit(literal_column("1")))
 TOLD = Query(
-    select(runs.c.id).where(runs.c.n.in_(select(q.run).where(_TOLD)), status_is("paused")).limit(p("limit", "n"))
+    select(runs.c.id).where(runs.c.n.in_(select(q.run).where(_TOLD)), status_is("paused"), ~HELD).limit(p("limit", "n"))
 )
 DUE = Query(
     union_all(
         select(q.id).where(_OVERDUE, q.expires_at <= Now()).limit(literal_column("1")).subquery().select(),
         select(runs.c.id)
-        .where(runs.c.n.in_(select(q.run).where(_TOLD)), status_is("paused"))
+        .where(runs.c.n.in_(select(q.run).where(_TOLD)), status_is("paused"), ~HELD)
         .limit(p("limit", "n"))
         .subquery()
         .select(),

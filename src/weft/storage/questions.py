@@ -9,7 +9,7 @@ from weft.storage.base import Enqueue, Job, Page, QuestionRow, QuestionStatus, S
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.query import Row, Steps
-from weft.storage.run_queries import RESUME
+from weft.storage.run_queries import RESUME_FREE
 
 _FIELDS = QuestionRow.__struct_fields__
 
@@ -82,7 +82,7 @@ class SqlQuestions:
                     rows = yield q.QUESTION, {"run": run_id, "id": id, **_whose(scope)}
                     _check_closed(run_id, id, answer, rows)
             if (yield q.TOLD_IN, {"n": n}):
-                woken.extend((yield RESUME, {"id": run_id, "fence": None, "wake_at": None, "worker": worker}))
+                woken.extend((yield RESUME_FREE, {"id": run_id, "fence": None, "wake_at": None, "worker": worker}))
             return [_job(row) for row in woken]
 
         await self._database.queue(steps, _same if enqueue else _none, enqueue or _nobody)
@@ -104,7 +104,7 @@ class SqlQuestions:
             yield q.EXPIRE, {}
             jobs: list[Job] = []
             for (run_id,) in (yield q.TOLD, {"limit": limit}):
-                rows = yield RESUME, {"id": run_id, "fence": None, "wake_at": None, "worker": None}
+                rows = yield RESUME_FREE, {"id": run_id, "fence": None, "wake_at": None, "worker": None}
                 jobs.extend([_job(row) for row in rows])
             return jobs
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its
 
 from weft.storage.pieces import NONE, counted_in, key_of, last_event, mine, named, p, status_is
 from weft.storage.query import Now, Query
-from weft.storage.tables import events, owners, runs, threads, workers, workspaces
+from weft.storage.tables import events, owners, runs, steering, threads, workers, workspaces
 
 _QUEUED: ColumnElement[str] = literal_column("'queued'")
 _RUNNING: ColumnElement[str] = literal_column("'running'")
@@ -27,7 +27,7 @@ OWNER = Query(
 ADD_OWNER = Query(insert(owners).inline().values(workspace=p("n"), user_id=p("user")).on_conflict_do_nothing())
 
 
-def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
+def record_columns(*, bodies: bool = True) -> list[ColumnElement[Any]]:
     """The columns of a ``RunRecord``, in its order."""
     c = runs.c
     return [
@@ -50,25 +50,53 @@ def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
             c.worker,
         ),
         *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at, c.origin),
+        exists().where(steering.c.run == c.n).correlate(runs).label("steered"),
     ]
 
 
-RUN = Query(select(*_record()).where(runs.c.id == p("id"), mine(runs)))
+RUN = Query(select(*record_columns()).where(runs.c.id == p("id"), mine(runs)))
 RUN_EXISTS = Query(select(runs.c.n, runs.c.thread).where(runs.c.id == p("id"), mine(runs)))
-RUN_BY_N = Query(select(*_record()).where(runs.c.n == p("n")))
+RUN_BY_N = Query(select(*record_columns()).where(runs.c.n == p("n")))
 RUN_BY_KEY = Query(
-    select(runs.c.digest, *_record()).where(runs.c.workspace == p("n"), runs.c.idempotency_key == p("key"))
+    select(runs.c.digest, *record_columns()).where(runs.c.workspace == p("n"), runs.c.idempotency_key == p("key"))
 )
-RUN_BY_ID = Query(select(*_record()).where(runs.c.id == p("id"), runs.c.workspace == p("n")))
+RUN_BY_ID = Query(select(*record_columns()).where(runs.c.id == p("id"), runs.c.workspace == p("n")))
+
+KEEPER_TTL = 30.0
+"""Seconds without a beat after which a queued run is no longer taken to be kept by its worker."""
+
+
+def _before(thread: ColumnElement[int], *earlier: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Another run of the thread comes first: it was created earlier and waits, or a person holds it."""
+    other, holding = runs.alias("other"), runs.alias("holding")
+    keeper = exists().where(workers.c.id == other.c.worker, workers.c.beat > Now() - KEEPER_TTL)
+    waits = exists().where(
+        other.c.thread == thread,
+        literal_column("other.status = 'queued'"),
+        or_(other.c.worker.is_(None), keeper),
+        *earlier,
+    )
+    held = exists(
+        select(steering.c.run)
+        .join(holding, holding.c.n == steering.c.run)
+        .where(
+            literal_column("steering.held = 1"),
+            holding.c.thread == thread,
+            literal_column("holding.status = 'paused'"),
+        )
+        .correlate(runs)
+    )
+    return or_(waits, held)
 
 
 def _add_run(*, acquire: bool) -> Query:
-    """``acquire``: it is running from the start where no other run of its thread is."""
+    """``acquire``: it is running from the start where no other run of its thread is, or comes first."""
     status: Any = p("status")
     one: ColumnElement[int] = NONE
     if acquire:
         other = runs.alias("other")
-        busy = exists().where(other.c.thread == p("thread"), other.c.status == literal_column("'running'"))
+        running = exists().where(other.c.thread == p("thread"), other.c.status == literal_column("'running'"))
+        busy = or_(running, _before(p("thread")))
         status = case((busy, p("status", "t")), else_=_RUNNING)
         one = case((busy, NONE), else_=_ONE)
     values = {name: p(name) for name in ("id", "thread", "owner", "target", "input", "digest", "priority", "worker")}
@@ -85,7 +113,7 @@ ADD_RUN, ADD_RUNNING = _add_run(acquire=False), _add_run(acquire=True)
 def run_page(*, user: bool, newest: bool, cursor: bool, thread: bool, status: bool) -> Query:
     """Runs of a scope, in the order in which they were created."""
     n = runs.c.n
-    query = select(*_record(bodies=False)).where(mine(runs, user)).limit(p("limit", "n"))
+    query = select(*record_columns(bodies=False)).where(mine(runs, user)).limit(p("limit", "n"))
     if thread:
         query = query.where(runs.c.thread == select(threads.c.n).where(threads.c.id == p("thread")).scalar_subquery())
     if status:
@@ -115,9 +143,10 @@ def _acquire() -> Query:
             or_(_dead(p("ttl", "f")), and_(runs.c.worker == p("worker"), runs.c.updated_at == p("at"))),
         ),
     )
+    before = _before(runs.c.thread, literal_column("other.n < runs.n"))
     return Query(
         update(runs)
-        .where(runs.c.id == p("id"), runs.c.epoch == p("epoch"), due, ~busy)
+        .where(runs.c.id == p("id"), runs.c.epoch == p("epoch"), due, ~busy, ~before)
         .values(
             status=literal_column("'running'"),
             worker=p("worker"),
@@ -126,7 +155,7 @@ def _acquire() -> Query:
             wake_at=null(),
             updated_at=p("at"),
         )
-        .returning(*_record())
+        .returning(*record_columns())
     )
 
 
@@ -160,6 +189,9 @@ def _job() -> list[ColumnElement[Any]]:
 
 HAND_BACK = _requeue(runs.c.id == p("id"), runs.c.fence == p("fence"), status_is("running"))
 RESUME = _requeue(runs.c.id == p("id"), status_is("paused"))
+HELD = exists().where(steering.c.run == runs.c.n, literal_column("steering.held = 1")).correlate(runs)
+"""A person or a breakpoint holds the run: no answer wakes it, only a command."""
+RESUME_FREE = _requeue(runs.c.id == p("id"), status_is("paused"), ~HELD)
 
 
 def _reap() -> Query:
@@ -201,6 +233,16 @@ CANCEL = Query(
     )
     .returning(runs.c.n, runs.c.owner, runs.c.target)
 )
+OTHERS = Query(
+    select(
+        runs.c.id,
+        runs.c.status,
+        exists().where(steering.c.run == runs.c.n, steering.c.held > literal_column("0")).correlate(runs),
+    )
+    .where(runs.c.thread == p("thread"), runs.c.n != p("n"), status_is("queued", "running", "sleeping", "paused"))
+    .order_by(runs.c.n)
+)
+"""All runs of a thread that have not ended, but for one; and whether a person holds them."""
 _asked = select(runs.c.n).where(runs.c.id == p("id"), mine(runs)).scalar_subquery()
 EVENTS = Query(
     select(events.c.key, events.c.body)

@@ -12,15 +12,17 @@ from weft.errors import Conflict, NotFound, StoreError
 from weft.events import EffectUnknown, RunCancelled, encode
 from weft.storage import run_queries as q
 from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx
+from weft.storage.commands import IfBusy, NewCommand
 from weft.storage.database import Database
+from weft.storage.inbox import added, followed
 from weft.storage.owners import owner_of
 from weft.storage.packing import pack_events, unpack_events
-from weft.storage.query import Row, Steps
+from weft.storage.query import Rows, Steps
 from weft.storage.question_queries import INTENTS, LEAVE_UNKNOWN, WITHDRAW
+from weft.storage.run_rows import job as to_job
+from weft.storage.run_rows import run as to_run
 from weft.storage.tables import SPAN
 from weft.storage.thread_queries import USE_THREAD
-
-_RUN_FIELDS = RunRecord.__struct_fields__
 
 
 class SqlRuns:
@@ -30,7 +32,15 @@ class SqlRuns:
         self._database = database
 
     async def create(
-        self, record: RunRecord, enqueue: Enqueue | None, *, worker: str | None = None, title: str = ""
+        self,
+        record: RunRecord,
+        enqueue: Enqueue | None,
+        *,
+        worker: str | None = None,
+        title: str = "",
+        if_busy: IfBusy = "enqueue",
+        commands: Sequence[NewCommand] = (),
+        ended: list[str] | None = None,
     ) -> RunRecord:
         def jobs(made: tuple[RunRecord, bool]) -> Sequence[Job]:
             run, new = made
@@ -43,8 +53,10 @@ class SqlRuns:
         acquire = worker is not None
         while True:
             try:
-                steps = partial(_create, record, title, worker, acquire=acquire)
-                return (await self._database.queue(steps, jobs, enqueue or _nobody))[0]
+                made = _Made(record, title, worker, if_busy, commands, [] if ended is None else ended)
+                run, _ = await self._database.queue(partial(made.steps, acquire=acquire), jobs, enqueue or _nobody)
+                self._database.ring(made.ended)
+                return run
             except _Raced:
                 continue
             except Conflict:
@@ -57,7 +69,7 @@ class SqlRuns:
             rows = yield q.RUN, {"id": run_id, **_whose(scope)}
             if not rows:
                 raise _no_run(run_id)
-            return run_of(rows[0])
+            return to_run(rows[0])
 
         return await self._database.read(steps)
 
@@ -74,7 +86,7 @@ class SqlRuns:
         values = {"limit": page.limit, "cursor": page.cursor, "thread": thread_id, "status": status, **_whose(scope)}
 
         def steps() -> Steps[Sequence[RunRecord]]:
-            return [run_of(row) for row in (yield query, values)]
+            return [to_run(row) for row in (yield query, values)]
 
         return await self._database.read(steps)
 
@@ -83,7 +95,7 @@ class SqlRuns:
 
         def steps() -> Steps[RunRecord | None]:
             rows = yield q.ACQUIRE, values
-            return run_of(rows[0]) if rows else None
+            return to_run(rows[0]) if rows else None
 
         try:
             return await self._database.write(steps, lone=True)
@@ -103,29 +115,21 @@ class SqlRuns:
         query = q.RESUME if fence is None else q.HAND_BACK
 
         def steps() -> Steps[Sequence[Job]]:
-            return [_job(row) for row in (yield query, values)]
+            return [to_job(row) for row in (yield query, values)]
 
         return bool(await self._database.queue(steps, _same if enqueue else _none, enqueue or _nobody))
 
-    async def cancel(self, scope: Scope, run_id: str, reason: str | None) -> RunRecord | None:
-        at = time.time()
-        body = encode(RunCancelled(reason=reason))
-        error = "cancelled" if reason is None else f"cancelled: {reason}"
-
+    async def cancel(self, scope: Scope, run_id: str, reason: str | None, *, by: str | None = None) -> RunRecord | None:
         def steps() -> Steps[RunRecord | None]:
-            rows = yield q.CANCEL, {"id": run_id, "error": error, "at": at, **_whose(scope)}
-            if not rows:
-                if not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
-                    raise _no_run(run_id)
-                return None
-            n, owner, target = rows[0]
-            yield from _leave_unknown(n, owner, at)
-            last = EventRow(seq=0, at=at, path=msgspec.json.encode([target]).decode(), body=body)
-            yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
-            yield WITHDRAW, {"run": n}
-            return run_of((yield q.RUN_BY_N, {"n": n})[0])
+            if (n := (yield from _ended(run_id, _whose(scope), reason, by))) is not None:
+                return to_run((yield q.RUN_BY_N, {"n": n})[0])
+            if not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
+                raise _no_run(run_id)
+            return None
 
-        return await self._database.write(steps)
+        record = await self._database.write(steps)
+        self._database.ring((run_id,))
+        return record
 
     async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventRow]:
         def steps() -> Steps[Sequence[EventRow]]:
@@ -139,7 +143,7 @@ class SqlRuns:
 
     async def waiting(self, limit: int = 1000) -> Sequence[Job]:
         def steps() -> Steps[Sequence[Job]]:
-            return [_job(row) for row in (yield q.WAITING, {"limit": limit})]
+            return [to_job(row) for row in (yield q.WAITING, {"limit": limit})]
 
         return await self._database.read(steps)
 
@@ -179,7 +183,7 @@ class SqlWorkers:
         def steps() -> Steps[Sequence[Job]]:
             rows = yield q.REAP, {"ttl": ttl}
             yield q.FORGET_WORKERS, {"ttl": ttl}
-            return [_job(row) for row in rows]
+            return [to_job(row) for row in rows]
 
         return len(await self._database.queue(steps, _same, enqueue))
 
@@ -188,33 +192,89 @@ class _Raced(StoreError):
     """The same run was made by somebody else at this very moment: look again."""
 
 
-def _create(record: RunRecord, title: str, worker: str | None, *, acquire: bool) -> Steps[tuple[RunRecord, bool]]:
-    """The run, and whether it is new; acquired for its worker if its thread is free, else kept for it."""
-    n, owner = yield from owner_of(record.workspace, record.user_id)
-    digest = None if record.idempotency_key is None else _digest(record)
-    if digest is not None:
-        rows = yield q.RUN_BY_KEY, {"n": n, "key": record.idempotency_key}
-        if rows and rows[0][0] != digest:
-            raise Conflict(f"key {record.idempotency_key!r} was used for another thread, target or input")
-        if rows:
-            return run_of(rows[0][1:]), False
-    at = record.created_at or time.time()
-    thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "title": title, "at": at}
-    rows = yield USE_THREAD, thread
-    if not rows:
-        raise NotFound(f"no thread {record.thread_id!r}")
-    values = {
-        **{"id": record.id, "thread": rows[0][0], "n": n, "owner": owner, "target": record.target},
-        **{
-            "status": "queued" if record.wake_at is None else "sleeping",
-            "input": None if record.input == b"null" else record.input,
-        },
-        **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-        **{"wake_at": record.wake_at, "worker": worker, "at": at, "origin": record.origin},
-    }
-    if new := (yield q.ADD_RUNNING if acquire and record.wake_at is None else q.ADD_RUN, values):
-        return _new_run(record, at, worker, *new[0][1:]), True
-    return (yield from _made_before(record, n)), False
+class _Made:
+    """A run that is being created: how its steps find their way, which may have to be taken again."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        title: str,
+        worker: str | None,
+        if_busy: IfBusy,
+        commands: Sequence[NewCommand],
+        ended: list[str],
+    ) -> None:
+        self.record, self.title, self.worker, self.if_busy = record, title, worker, if_busy
+        self.commands, self.ended = commands, ended
+
+    def steps(self, *, acquire: bool) -> Steps[tuple[RunRecord, bool]]:
+        """The run, and whether it is new; acquired for its worker if its thread is free, else kept for it."""
+        self.ended.clear()
+        n, owner = yield from owner_of(self.record.workspace, self.record.user_id)
+        digest = None if self.record.idempotency_key is None else _digest(self.record)
+        if digest is not None:
+            rows = yield q.RUN_BY_KEY, {"n": n, "key": self.record.idempotency_key}
+            if rows and rows[0][0] != digest:
+                raise Conflict(f"key {self.record.idempotency_key!r} was used for another thread, target or input")
+            if rows:
+                return to_run(rows[0][1:]), False
+        at = self.record.created_at or time.time()
+        thread = yield from self._thread(n, owner, at)
+        acquire, apart = acquire and self.record.wake_at is None, self.if_busy != "enqueue" or bool(self.commands)
+        values = self._values(n, owner, thread, digest, at)
+        new = yield q.ADD_RUNNING if acquire and not apart else q.ADD_RUN, values
+        if not new:
+            return _found(self.record, (yield q.RUN_BY_ID, {"id": self.record.id, "n": n})), False
+        if not apart:
+            return _new_run(self.record, at, self.worker, *new[0][1:]), True
+        yield from self._apart(new[0][0], thread, owner)
+        if acquire:
+            values = {"id": self.record.id, "epoch": 0, "worker": self.worker, "ttl": 0.0, "at": time.time()}
+            if rows := (yield q.ACQUIRE, values):
+                return to_run(rows[0]), True
+        return to_run((yield q.RUN_BY_ID, {"id": self.record.id, "n": n})[0]), True
+
+    def _thread(self, n: int, owner: int, at: float) -> Steps[int]:
+        record = self.record
+        thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "title": self.title}
+        rows = yield USE_THREAD, {**thread, "at": at}
+        if not rows:
+            raise NotFound(f"no thread {record.thread_id!r}")
+        return rows[0][0]
+
+    def _values(self, n: int, owner: int, thread: int, digest: bytes | None, at: float) -> dict[str, Any]:
+        record = self.record
+        return {
+            **{"id": record.id, "thread": thread, "n": n, "owner": owner, "target": record.target},
+            **{
+                "status": "queued" if record.wake_at is None else "sleeping",
+                "input": None if record.input == b"null" else record.input,
+            },
+            **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
+            **{"wake_at": record.wake_at, "worker": self.worker, "at": at, "origin": record.origin},
+        }
+
+    def _apart(self, n: int, thread: int, owner: int) -> Steps[None]:
+        """What sets it apart from other runs: how it deals with a busy thread, and its first commands."""
+        commands = [*self.commands]
+        if self.if_busy != "enqueue":
+            others = yield q.OTHERS, {"thread": thread, "n": n}
+            busy = [run_id for run_id, status, held in others if status != "paused" or held]
+            if self.if_busy == "reject" and busy:
+                raise Conflict(f"thread {self.record.thread_id!r} is busy: run {busy[0]!r} goes on in it")
+            if self.if_busy in ("interrupt", "rollback"):
+                yield from self._end(others)
+                if self.if_busy == "rollback" and busy:
+                    commands.insert(0, NewCommand(kind="rollback", by="weft", body=encode({"runs": busy})))
+        for number, command in enumerate(commands, 1):
+            yield from added(n, owner, number, command)
+
+    def _end(self, others: Rows) -> Steps[None]:
+        whose = {"workspace": self.record.workspace, "user": None}
+        for run_id, _, _ in others:
+            reason = f"another run took its place ({self.if_busy})"
+            if (yield from _ended(run_id, whose, reason, self.record.user_id)) is not None:
+                self.ended.append(run_id)
 
 
 def _new_run(record: RunRecord, at: float, worker: str | None, status: Status, fence: int, attempts: int) -> RunRecord:
@@ -238,17 +298,32 @@ def _new_run(record: RunRecord, at: float, worker: str | None, status: Status, f
     )
 
 
-def _made_before(record: RunRecord, workspace: int) -> Steps[RunRecord]:
-    """The run that was there already under this id."""
-    rows = yield q.RUN_BY_ID, {"id": record.id, "n": workspace}
+def _found(record: RunRecord, rows: Rows) -> RunRecord:
+    """The run that was there before us under this id: the same one, or a mistake."""
     if not rows:
         if record.idempotency_key is None:
             raise Conflict(f"there is a run {record.id!r} already")
         raise _Raced(record.id)
-    found = run_of(rows[0])
+    found = to_run(rows[0])
     if (found.thread_id, found.target, found.user_id) != (record.thread_id, record.target, record.user_id):
         raise Conflict(f"there is another run {record.id!r} already")
     return found
+
+
+def _ended(run_id: str, whose: Mapping[str, str | None], reason: str | None, by: str | None) -> Steps[int | None]:
+    """End a run from outside, if it has not ended: its number. Whoever drives it finds that in its inbox."""
+    at, error = time.time(), "cancelled" if reason is None else f"cancelled: {reason}"
+    rows = yield q.CANCEL, {"id": run_id, "error": error, "at": at, **whose}
+    if not rows:
+        return None
+    n, owner, target = rows[0]
+    yield from _leave_unknown(n, owner, at)
+    path, body = msgspec.json.encode([target]).decode(), encode(RunCancelled(reason, by))
+    last = EventRow(seq=0, at=at, path=path, body=body)
+    yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
+    yield WITHDRAW, {"run": n}
+    yield from followed(n, owner, NewCommand(kind="abort", by=by or "", body=b"{}"))
+    return n
 
 
 async def _nobody(tx: Tx, job: Job) -> None:
@@ -269,18 +344,6 @@ def _leave_unknown(run: int, owner: int, at: float) -> Steps[None]:
 def _digest(record: RunRecord) -> bytes:
     """Of what was asked for: the input itself may be gone when the same request comes again."""
     return sha256(msgspec.json.encode([record.thread_id, record.target, record.input])).digest()[:12]
-
-
-def run_of(row: Row) -> RunRecord:
-    values = dict(zip(_RUN_FIELDS, row, strict=True))
-    if values["input"] is None:
-        values["input"] = b"null"
-    return RunRecord(**values)
-
-
-def _job(row: Row) -> Job:
-    run_id, epoch, workspace, priority, not_before = row
-    return Job(run_id=run_id, epoch=epoch, workspace=workspace, priority=priority, not_before=not_before)
 
 
 def _same(jobs: Sequence[Job]) -> Sequence[Job]:

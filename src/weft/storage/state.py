@@ -10,7 +10,7 @@ from weft.storage.base import FinishedRow, SlotRow, Snapshot
 from weft.storage.packing import State, unpack_state
 from weft.storage.pieces import counted_in, key_of, p
 from weft.storage.query import Query, Row, Steps
-from weft.storage.tables import SPAN, checkpoints, finished, places, slots
+from weft.storage.tables import SPAN, checkpoints, finished, places, slots, threads
 
 _newest = (
     select(func.max(checkpoints.c.key)).where(counted_in(checkpoints, places.c.n)).correlate(places).scalar_subquery()
@@ -21,6 +21,20 @@ NEWEST = Query(
     .where(places.c.thread == p("n"), places.c.path == p("path"), places.c.channel == p("channel"))
 )
 """The newest checkpoint of a graph (``channel`` is empty)."""
+_earlier = (
+    select(func.max(checkpoints.c.key))
+    .where(counted_in(checkpoints, places.c.n), checkpoints.c.key < key_of(places.c.n, p("before", "n")))
+    .correlate(places)
+    .scalar_subquery()
+)
+EARLIER = Query(
+    select(checkpoints.c.key, checkpoints.c.body)
+    .select_from(places.join(checkpoints, checkpoints.c.key == _earlier))
+    .join(threads, threads.c.n == places.c.thread)
+    .where(threads.c.id == p("id"), places.c.path == p("path"), places.c.channel == p("channel"))
+    .add_columns(threads.c.n)
+)
+"""The last one before a step."""
 CHANNELS = Query(select(places.c.channel, places.c.n).where(places.c.thread == p("n"), places.c.path == p("path")))
 FINISHED = Query(
     select(finished.c.step, finished.c.activation, finished.c.body)
@@ -55,6 +69,12 @@ def newest(thread: int, path: str) -> Steps[Snapshot | None]:
     """The newest state of the graph at ``path`` in a thread."""
     rows = yield NEWEST, {"n": thread, "path": path, "channel": ""}
     return (yield from at_checkpoint(thread, path, rows[0])) if rows else None
+
+
+def earlier(thread_id: str, path: str, before: int) -> Steps[Snapshot | None]:
+    """The last state of the graph at ``path`` before a step."""
+    rows = yield EARLIER, {"id": thread_id, "path": path, "channel": "", "before": before}
+    return (yield from at_checkpoint(rows[0][2], path, rows[0])) if rows else None
 
 
 def at_checkpoint(thread: int, path: str, row: Row) -> Steps[Snapshot]:

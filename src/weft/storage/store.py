@@ -6,6 +6,7 @@ from collections.abc import Callable
 from weft.storage.base import Commit
 from weft.storage.database import Database
 from weft.storage.history import SqlHistory
+from weft.storage.inbox import SqlInbox
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.sql_trails import SqlTrails
@@ -24,6 +25,7 @@ class SqlStore:
         self.workers = SqlWorkers(database)
         self.blobs = SqlBlobs(database)
         self.trails = SqlTrails(database)
+        self.inbox = SqlInbox(database)
 
     @property
     def url(self) -> str:

@@ -125,6 +125,7 @@ leaves the run's row alone.
 for _name, _columns, _unique, _where in (
     ("runs_lease", ("thread",), True, "status = 'running'"),
     ("runs_waiting", ("n",), False, "status IN ('queued', 'sleeping')"),
+    ("runs_line", ("thread", "n"), False, "status = 'queued'"),
     ("runs_key", ("workspace", "idempotency_key"), True, "idempotency_key IS NOT NULL"),
 ):
     Index(
@@ -134,7 +135,7 @@ for _name, _columns, _unique, _where in (
         sqlite_where=text(_where),
         postgresql_where=text(_where),
     )
-"""``runs_lease`` is the lease of a thread: at most one of its runs is running."""
+"""``runs_lease`` is the lease of a thread: at most one of its runs is running. ``runs_line`` is the line before it."""
 
 messages = Table(
     "messages",
@@ -313,3 +314,29 @@ trail_writes = Table(
     _column("body", LargeBinary),
     PrimaryKeyConstraint("trail", "point", "task", "idx"),
 )
+
+inbox = _clustered(
+    "inbox",
+    _column("run"),
+    _column("number"),
+    _column("owner"),
+    _column("at", SECONDS),
+    _column("kind", Text),
+    _column("actor", Text),
+    _column("wakes"),
+    _column("body", LargeBinary),
+    key=("run", "number"),
+)
+"""Commands that wait for their run. Those that were taken are swept out: the run's events tell of them."""
+
+steering = _clustered(
+    "steering",
+    _column("run"),
+    _column("owner"),
+    _column("taken"),
+    _column("held"),
+    _column("body", LargeBinary),
+    Index("steering_held", "run", sqlite_where=text("held = 1"), postgresql_where=text("held = 1")),
+    key=("run",),
+)
+"""One row for each run that somebody has steered."""

@@ -7,13 +7,13 @@ from typing import Any
 
 from weft.errors import Conflict, NotFound
 from weft.storage import thread_queries as q
-from weft.storage.base import ContextRow, MessageRow, Opened, Page, Scope, ThreadRecord
+from weft.storage.base import ContextRow, MessageRow, Opened, Page, Scope, Snapshot, ThreadRecord
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
 from weft.storage.phrases import restored
 from weft.storage.query import Row, Steps
-from weft.storage.state import newest
+from weft.storage.state import earlier, newest
 
 _FIELDS = ThreadRecord.__struct_fields__
 _LAST = 2**62
@@ -88,6 +88,9 @@ class SqlThreads:
             return found[::-1] if newest else found
 
         return await self._database.read(steps)
+
+    async def earlier(self, thread_id: str, path: str, before: int) -> Snapshot | None:
+        return await self._database.read(lambda: earlier(thread_id, path, before))
 
     async def open(self, thread_id: str, *, path: str | None = None, conversation: str | None = None) -> Opened:
         return await self._database.read(lambda: _open(thread_id, path, conversation), brief=conversation is None)

@@ -28,7 +28,8 @@ IDLE = 10.0
 async def in_thread(work: Callable[[], T]) -> T:
     """Its result, from a thread, with a copy of the caller's context variables.
 
-    If the caller is cancelled the thread is given up: it goes on, but nobody waits for it.
+    If the caller is cancelled the thread is given up: nobody waits for it, and ``Cancelled`` is raised in it as soon
+    as it is back in Python. Code that blocks below Python (a driver, a long sleep) ends when that returns.
     """
     loop = asyncio.get_running_loop()
     job = _Job(work, copy_context(), loop, loop.create_future())
@@ -69,13 +70,15 @@ class ThreadContext(Context[D]):
 class _Job(Generic[T]):
     """One call, and the future that waits for it."""
 
-    __slots__ = ("future", "loop", "state", "variables", "work")
+    __slots__ = ("future", "loop", "state", "thread", "variables", "work")
 
     def __init__(
         self, work: Callable[[], T], variables: Variables, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]
     ) -> None:
         self.work, self.variables, self.loop, self.future = work, variables, loop, future
         self.state = "waiting"
+        self.thread = 0
+        """Which one runs it."""
 
     def run(self) -> None:
         try:
@@ -121,6 +124,7 @@ class _Pool:
                 self.waiting.remove(job)
             elif job.state == "running":
                 job.state = "given up"
+                _raise_in(job.thread)
                 self.alive -= 1
                 self._provide()
 
@@ -132,6 +136,10 @@ class _Pool:
             threading.Thread(target=self._work, name="weft-tool", daemon=True).start()
 
     def _work(self) -> None:
+        with suppress(Cancelled):  # raised in this thread a moment after its job had ended: it is given up
+            self._work_on()
+
+    def _work_on(self) -> None:
         while job := self._next():
             job.run()
             with self.changed:
@@ -149,8 +157,15 @@ class _Pool:
                     self.alive -= 1
                     return None
             job = self.waiting.popleft()
-            job.state = "running"
+            job.state, job.thread = "running", threading.get_ident()
             return job
+
+
+def _raise_in(thread: int) -> None:
+    """Stop what a thread does, at its next step in Python."""
+    import ctypes  # noqa: PLC0415  # only where a thread is given up
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Cancelled))
 
 
 _pool = _Pool()

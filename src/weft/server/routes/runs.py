@@ -38,7 +38,8 @@ async def _questions(app: App, scope: Scope, record: RunRecord) -> list[Question
     return [question_view(row) for row in rows]
 
 
-async def _view(app: App, scope: Scope, record: RunRecord) -> RunView:
+async def view_of(app: App, scope: Scope, record: RunRecord) -> RunView:
+    """All that can be said of one run."""
     return run_view(await _with_input(app, scope, record), await _questions(app, scope, record))
 
 
@@ -62,12 +63,18 @@ async def start(
 ) -> Response:
     """Queue a run: 202 at once, or with ``wait`` 200 as soon as it rests (202 where it does not in time)."""
     record = await app.submit(
-        body.target, body.plain(), scope=scope, thread=body.thread_id, idempotency_key=idempotency_key
+        body.target,
+        body.plain(),
+        scope=scope,
+        thread=body.thread_id,
+        idempotency_key=idempotency_key,
+        if_busy=body.if_busy,
+        breakpoints=[point.point() for point in body.breakpoints],
     )
     if wait:
         record = await app.wait(scope, record.id, timeout=wait)
     rests = wait is not None and record.status in RESTING
-    return reply(await _view(app, scope, record), 200 if rests else 202, {"Location": f"runs/{record.id}"})
+    return reply(await view_of(app, scope, record), 200 if rests else 202, {"Location": f"runs/{record.id}"})
 
 
 @router.get("", operation_id="listRuns", responses=answers(Runs))
@@ -90,19 +97,21 @@ async def index(
 @router.get("/{id}", operation_id="getRun", responses=answers(RunView, 404))
 async def show(id: Id, app: AppDep, scope: ScopeDep) -> Response:
     """One run."""
-    return reply(await _view(app, scope, await app.store.runs.get(scope, id)))
+    return reply(await view_of(app, scope, await app.store.runs.get(scope, id)))
 
 
 @router.post("/{id}/cancel", operation_id="cancelRun", responses=answers(RunView, 404, 413))
 async def cancel(id: Id, app: AppDep, scope: ScopeDep, body: CancelRun | None = None) -> Response:
     """End it, and all below it. A run that had ended stays as it is."""
-    return reply(await _view(app, scope, await app.cancel(scope, id, body.reason if body else None)))
+    return reply(
+        await view_of(app, scope, await app.cancel(scope, id, body.reason if body else None, by=scope.user or "api"))
+    )
 
 
 @router.post("/{id}/answers", operation_id="answerRun", responses=answers(RunView, 404, 409, 413))
 async def answer(id: Id, body: AnswerRun, app: AppDep, scope: ScopeDep) -> Response:
     """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers."""
-    return reply(await _view(app, scope, await app.answer(scope, id, body.answers)))
+    return reply(await view_of(app, scope, await app.answer(scope, id, body.answers)))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {

@@ -246,3 +246,28 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("trail", "point", "task", "idx", name="trail_writes_pk"),
     )
+    op.create_index("runs_line", "runs", ["thread", "n"], unique=False, **_where("status = 'queued'"))
+    op.create_table(
+        "inbox",
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("number", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("wakes", NUMBER, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "number", name="inbox_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "steering",
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("taken", NUMBER, nullable=False),
+        sa.Column("held", NUMBER, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run", name="steering_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("steering_held", "steering", ["run"], unique=False, **_where("held = 1"))
