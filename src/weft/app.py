@@ -37,8 +37,7 @@ class App(TimeTravel):
     It opens its store when it is first used. ``async with app:`` closes it at the end. Of targets that share a name
     the first is the newest; others with another ``version`` are for runs that are pinned to them.
     ``on_change`` says what runs do that stopped under another version, and ``retention`` what a started app keeps.
-    ``if_busy`` is what becomes of a run whose thread is busy where the run itself does not say: for all targets, or
-    by their names.
+    ``if_busy`` is what becomes of a run whose thread is busy, unless it says: for all targets, or by their names.
 
     Raises:
         UsageError: two targets share a name and a version.
@@ -189,9 +188,8 @@ class App(TimeTravel):
     ) -> Result[Any]:
         """Run here and now, on a new thread or on one that goes on.
 
-        Where the thread is busy it waits for its turn (``enqueue``), is refused (``reject``), or ends what goes on
-        there: where it is (``interrupt``), or as though it had never been (``rollback``). It pauses at
-        ``breakpoints``.
+        Where the thread is busy it waits for its turn (``enqueue``), is refused (``reject``), or ends what goes on:
+        where it is (``interrupt``), or as though it had never been (``rollback``). It pauses at ``breakpoints``.
 
         Raises:
             Conflict: the thread is busy, and it was to be refused then.
@@ -200,9 +198,8 @@ class App(TimeTravel):
         await self.open()
         target = self._target(target)
         start = self._start(target.name, if_busy, breakpoints)
-        return await self.runner.run(
-            target, input, self._scope(user), thread=thread, deps=self._given(deps), start=start
-        )
+        scope, deps = self._scope(user), self._given(deps)
+        return await self.runner.run(target, input, scope, thread=thread, deps=deps, start=start)
 
     def run_sync(
         self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
@@ -249,11 +246,9 @@ class App(TimeTravel):
         user: str | None = None,
         deps: Any = None,
     ) -> Result[Any]:
-        """Go on with a paused run here and now, as far as it goes: with answers to its questions, some or all of them,
-        or (without ``answers``) as nobody holds it any more.
+        """Go on with a paused run here and now: with answers to some of its questions, or as nobody holds it any more.
 
-        ``steps`` is how many it may take before it pauses again. A run that a person holds is let go of as well
-        when answers are given.
+        ``steps`` is how many it may take before it pauses again. Who gives answers lets go of a run that was held.
 
         Raises:
             NotFound: no such run or question.
@@ -263,17 +258,14 @@ class App(TimeTravel):
         """
         await self.open()
         scope = Scope(self.workspace, user)
-        if answers is None:
+        record = None if answers is None else await self.runner.answer(scope, run_id, answers, here=True)
+        if record is None or (record.status == "paused" and await self.runner.holds(record)):
             command = Resume() if steps is None else Step(count=steps)
             await self.runner.send(scope, run_id, command, by=user or "local", here=True)
             record = await self.store.runs.get(scope, run_id)
-            return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
-        record = await self.runner.answer(scope, run_id, answers, here=True)
-        if record.status in ENDED:
+        elif record.status in ENDED:
             raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
-        if record.status == "paused" and await self.runner.holds(record):
-            return await self.resume(run_id, steps=steps, user=user, deps=deps)
-        if record.status == "paused":
+        elif record.status == "paused":
             raise UsageError(f"run {run_id} waits for answers, and these are none that it has not had already")
         return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
 

@@ -159,3 +159,8 @@ def _merge(
 def _awaited(graph: Graph, channel: str, rest: tuple[Activation, ...]) -> bool:
     """Whether an activation that has not finished was woken by this channel and may still read it."""
     return any(channel in graph.nodes[activation.node].listens for activation in rest)
+
+
+def step_of(activation: str) -> int:
+    """The step that woke an activation: its id begins with it."""
+    return int(activation.partition(":")[0])

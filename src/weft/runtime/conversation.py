@@ -222,3 +222,14 @@ def count_tokens(message: Message) -> int:
             case _:
                 total += 8 + estimate(part.content) + 800 * len(part.media)
     return total
+
+
+def newly_said(seen: Context) -> list[Said]:
+    """The messages at its end that have no number yet."""
+    new: list[Said] = []
+    for said in reversed(seen.said):
+        if said.seq:
+            break
+        new.append(said)
+    new.reverse()
+    return new

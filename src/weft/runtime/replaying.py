@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from weft import events
+from weft.engine.step import step_of
 from weft.errors import ReplayMissed
 from weft.events import Envelope
 from weft.messages import Message, Text, ToolResult
 from weft.runtime.conversation import load_view
 from weft.runtime.origin import Origin
 from weft.runtime.reading import stored_events
-from weft.runtime.session import step_of
 from weft.storage.base import QuestionRow, Scope, Store
 
 _PAGE = 1000

@@ -7,6 +7,7 @@ import msgspec
 
 from weft import events
 from weft.engine.graph import Graph
+from weft.engine.step import step_of
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.ids import new_id
@@ -15,7 +16,6 @@ from weft.runtime.forks import fork
 from weft.runtime.history import Moment, history
 from weft.runtime.origin import Origin, origin_of
 from weft.runtime.replaying import all_events
-from weft.runtime.session import step_of
 from weft.storage.base import RunRecord, Scope, Store
 
 

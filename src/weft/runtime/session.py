@@ -4,23 +4,25 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from weft import events
 from weft.engine.context import CURRENT, Asked, Context, Intent, Target
 from weft.engine.graph import Graph, Update
 from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
-from weft.engine.step import Activation, Checkpoint, amend, begin
+from weft.engine.step import Activation, Checkpoint, amend, begin, step_of
 from weft.errors import UsageError, WeftError
 from weft.runtime import codec
 from weft.runtime.asking import Asking, Tries
 from weft.runtime.beside import Beside, left
 from weft.runtime.commanding import begun, commanded
 from weft.runtime.conversation import Context as Seen
-from weft.runtime.conversation import Said, dump_context, load_context
+from weft.runtime.conversation import Said, dump_context, load_context, newly_said
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
 from weft.runtime.steering import Place, Steering
-from weft.runtime.versions import ALONE, fitting, migrated, needs_migration
-from weft.storage.base import Snapshot, Store
+from weft.runtime.versions import ALONE, fitting, load
+from weft.storage.base import Store
 
 Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
@@ -89,7 +91,7 @@ class Session:
         """The step of the target at which the run is to pause."""
         self.steering = steering
         """What people ask of the run; asked at each edge."""
-        self.lets_go: Callable[[], Awaitable[None]] = _nothing
+        self.lets_go: Callable[[], Awaitable[None]] | None = None
         """What is to be done where such a run goes on after all."""
         self.visit = visit
         """Why the run rests again once commands that wait for it are taken; ``None`` where it goes on."""
@@ -180,8 +182,7 @@ class _Running:
         ``fresh``: a new input to a thread that may have a state; else what is on record is this very call.
         """
         graph = self._graph
-        checkpoint, finished = Checkpoint(), NONE_FINISHED
-        on_record = False
+        checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, False
         store = self._journal.store
         if lookup and store is not None:
             checkpoint, finished, on_record = await self._load(store, open=not fresh)
@@ -218,7 +219,7 @@ class _Running:
         self._session.thread_mark = opened.mark
         checkpoint, finished, on_record = Checkpoint(), NONE_FINISHED, opened.snapshot is not None
         if opened.snapshot is not None:
-            checkpoint = self._read(opened.snapshot, open=open)
+            checkpoint = load(self._graph, opened.snapshot, self._slots, open=open)
             finished = codec.load_updates(self._graph, opened.snapshot.finished) if open else NONE_FINISHED
         if self._rows is not None:
             seen = recent.get(thread, opened) if spoken and recent is not None else None
@@ -230,18 +231,8 @@ class _Running:
                 seen = load_context(opened.context, opened.messages)
                 self._start = seen.start if opened.context is not None else 0
             values = {**checkpoint.values, self._rows: seen}
-            checkpoint = Checkpoint(
-                step=checkpoint.step, values=values, frontier=checkpoint.frontier, held=checkpoint.held
-            )
+            checkpoint = replace(checkpoint, values=values)
         return checkpoint, finished, on_record
-
-    def _read(self, snapshot: Snapshot, *, open: bool) -> Checkpoint:
-        assert self._slots is not None
-        if not needs_migration(self._graph, snapshot):
-            return codec.load_checkpoint(self._graph, snapshot, self._slots, open=open)
-        self._slots.whole = True
-        frontier = codec.load_frontier(self._graph, snapshot) if open else ()
-        return Checkpoint(step=snapshot.step, values=migrated(self._graph, snapshot), frontier=frontier)
 
     # What people ask of it before anything runs
 
@@ -265,7 +256,8 @@ class _Running:
         if (visit := self._session.visit) is not None:
             if visit.questions or steering.held or not steering.let_go:
                 raise Paused(visit.questions, halted=steering.held)
-            await self._session.lets_go()  # somebody did just now
+            if (lets_go := self._session.lets_go) is not None:
+                await lets_go()  # somebody did just now
         return checkpoint, finished
 
     def _amended(
@@ -365,7 +357,7 @@ class _Running:
             happened = (*told, *happened)
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
-            said = _new(seen)
+            said = newly_said(seen)
             if seen.start != self._start:
                 self._start = seen.start
                 context = dump_context(seen, self._conversation)
@@ -406,23 +398,3 @@ class _Running:
 
     def intent(self, path: Path) -> Intent:
         return Tries(self._asking, self._journal, path)
-
-
-def _new(seen: Seen) -> list[Said]:
-    """The messages at its end that have no number yet."""
-    new: list[Said] = []
-    for said in reversed(seen.said):
-        if said.seq:
-            break
-        new.append(said)
-    new.reverse()
-    return new
-
-
-async def _nothing() -> None:
-    """There is nothing to be done."""
-
-
-def step_of(activation: str) -> int:
-    """The step that woke an activation: its id begins with it."""
-    return int(activation.partition(":")[0])

@@ -8,6 +8,7 @@ from msgspec import Struct
 from weft.engine.channels import UNSET
 from weft.engine.evolution import OnChange
 from weft.engine.graph import Graph
+from weft.engine.step import Checkpoint
 from weft.errors import SchemaMismatch, WeftError
 from weft.runtime import codec
 from weft.storage.base import Snapshot
@@ -171,3 +172,12 @@ class Shelf:
     def _find(self, name: str, version: str, hash: str) -> Graph | None:
         target = self._older.get((name, version))
         return None if target is None else target.graph()
+
+
+def load(graph: Graph, snapshot: Snapshot, slots: codec.Slots, *, open: bool) -> Checkpoint:
+    """The checkpoint on record, migrated if it must be. Raises: SchemaMismatch."""
+    if not needs_migration(graph, snapshot):
+        return codec.load_checkpoint(graph, snapshot, slots, open=open)
+    slots.whole = True
+    frontier = codec.load_frontier(graph, snapshot) if open else ()
+    return Checkpoint(step=snapshot.step, values=migrated(graph, snapshot), frontier=frontier)
