@@ -13,6 +13,7 @@ from weft.events import Envelope
 from weft.messages import Message
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
+from weft.runtime.limits import Limits
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import block
@@ -126,7 +127,14 @@ class App:
     # For people
 
     async def run(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """Run here and now, on a new thread or on one that goes on.
 
@@ -135,22 +143,36 @@ class App:
         """
         await self.open()
         return await self.runner.run(
-            self._target(target), input, self._scope(user), thread=thread, deps=self._given(deps)
+            self._target(target), input, self._scope(user), thread=thread, deps=self._given(deps), limits=limits
         )
 
     def run_sync(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """``run`` for programs without an event loop. The store is closed again at its end."""
 
         async def main() -> Result[Any]:
             async with self:
-                return await self.run(target, input, thread=thread, user=user, deps=deps)
+                return await self.run(target, input, thread=thread, user=user, deps=deps, limits=limits)
 
         return block(main)
 
     async def stream(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> AsyncGenerator[Envelope]:
         """``run``, seen event by event. Leaving the loop cancels the run.
 
@@ -160,15 +182,23 @@ class App:
         await self.open()
         scope = self._scope(user)
         target = self._target(target)
-        record = await self.runner.create(target, input, scope, thread=thread)
+        record = await self.runner.create(target, input, scope, thread=thread, limits=limits)
         async with aclosing(self.runner.stream(target, record, input, deps=self._given(deps))) as envelopes:
             async for envelope in envelopes:
                 yield envelope
 
     async def resume(
-        self, run_id: str, answers: Mapping[str, Any], *, user: str | None = None, deps: Any = None
+        self,
+        run_id: str,
+        answers: Mapping[str, Any],
+        *,
+        user: str | None = None,
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
-        """Answer questions of a paused run, and go on with it here and now.
+        """Answer questions of a paused run, if it asks any, and go on with it here and now.
+
+        With ``limits`` it goes on under these, in place of its own and its agents'.
 
         Raises:
             NotFound: no such run or question.
@@ -177,7 +207,7 @@ class App:
         """
         await self.open()
         scope = Scope(self.workspace, user)
-        record = await self.runner.answer(scope, run_id, answers, here=True)
+        record = await self.runner.answer(scope, run_id, answers, here=True, limits=limits)
         if record.status == "paused":
             raise UsageError(f"run {run_id} waits for more answers: give them too, all or one by one with `answer`")
         return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
@@ -192,6 +222,7 @@ class App:
         scope: Scope,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        limits: Limits | None = None,
     ) -> RunRecord:
         """Queue a run; a started app, this or another, drives it.
 
@@ -200,7 +231,9 @@ class App:
             Conflict: the idempotency key was used for something else.
         """
         await self.open()
-        return await self.runner.submit(target, input, scope, thread=thread, idempotency_key=idempotency_key)
+        return await self.runner.submit(
+            target, input, scope, thread=thread, idempotency_key=idempotency_key, limits=limits
+        )
 
     async def wait(self, scope: Scope, run_id: str, timeout: float | None = None) -> RunRecord:
         """The run once it rests, or as it is after ``timeout`` seconds."""
@@ -224,10 +257,12 @@ class App:
         await self.open()
         return await self.runner.cancel(scope, run_id, reason)
 
-    async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
-        """Record answers; with the last one the run is queued again."""
+    async def answer(
+        self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, limits: Limits | None = None
+    ) -> RunRecord:
+        """Record answers; with the last one the run is queued again, under ``limits`` if they are given."""
         await self.open()
-        return await self.runner.answer(scope, run_id, answers)
+        return await self.runner.answer(scope, run_id, answers, limits=limits)
 
     async def messages(
         self,

@@ -15,7 +15,8 @@ WeftError
 │   ├── ToolRetry             the arguments are wrong: the message says how to mend them
 │   └── ToolFailed            the tool ran and failed
 ├── OutputInvalid             the model's final answer does not match the declared type
-├── LimitExceeded             a limit of turns, tool calls, tokens, money or time is reached
+├── LimitExceeded             a limit of turns, tool calls, tokens, money, time or steps is reached
+│   └── BudgetExceeded        a budget has not enough left for the next model call
 ├── NodeTimeout               a node ran longer than its policy allows
 ├── StoreError                the store could not do what was asked
 │   ├── NotFound              there is no such row, or the caller may not see it
@@ -98,7 +99,17 @@ class OutputInvalid(WeftError):
 
 
 class LimitExceeded(WeftError):
+    """Which one is ``limit``. A run that meets it pauses, and goes on once there is more."""
+
     code = "limit"
+
+    def __init__(self, message: str, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class BudgetExceeded(LimitExceeded):
+    code = "budget"
 
 
 class NodeTimeout(WeftError):

@@ -44,11 +44,15 @@ class Question(Struct, frozen=True, omit_defaults=True):
     """JSON Schema of the answer."""
 
 
+Pause: TypeAlias = Literal["question", "asked", "breakpoint", "limit", "budget"]
+"""Why a run rests before its end."""
+
+
 class RunPaused(_Event, frozen=True, tag="run.paused"):
     """The run rests before its end, and can go on: why, and the answers it waits for, if any."""
 
     questions: tuple[Question, ...] = ()
-    reason: Literal["question", "asked", "breakpoint", "limit", "budget"] = "question"
+    reason: Pause = "question"
 
 
 class RunFinished(_Event, frozen=True, tag="run.finished"):

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable
 from typing import Any, Generic, Protocol, TypeVar
 
+from weft.errors import LimitExceeded
+
 D = TypeVar("D")
 
 
@@ -37,6 +39,11 @@ class RunInfo(Protocol):
         """What the run has used so far."""
         ...
 
+    @property
+    def meter(self) -> Any:
+        """What holds its limits and budgets."""
+        ...
+
 
 class Host(Protocol):
     """What stands behind a context: the runtime, seen from the engine."""
@@ -49,11 +56,12 @@ class Host(Protocol):
 
 
 class Interrupted(BaseException):
-    """A node asked questions that have no answer yet. Control flow, not an error."""
+    """A node cannot go on for now: questions have no answer yet, or a limit stops it. Control flow, not an error."""
 
-    def __init__(self, questions: "tuple[Asked, ...]") -> None:
+    def __init__(self, questions: "tuple[Asked, ...]", stop: LimitExceeded | None = None) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.stop = stop
 
 
 class Asked:

@@ -31,11 +31,12 @@ class Recorder(Protocol):
 
 
 class Paused(Exception):
-    """The graph cannot go on until these questions have answers."""
+    """The graph cannot go on until these questions have answers, or there is more of what stopped it."""
 
-    def __init__(self, questions: tuple[Asked, ...]) -> None:
+    def __init__(self, questions: tuple[Asked, ...], stop: LimitExceeded | None = None) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.stop = stop
 
 
 NONE_FINISHED: Mapping[str, Update] = MappingProxyType({})
@@ -54,8 +55,8 @@ async def drive(
     ``finished`` holds the updates of activations that were done before a crash: they do not run again.
 
     Raises:
-        Paused: nodes asked questions; the checkpoint on record is the one to resume from.
-        LimitExceeded: more than ``max_steps`` steps.
+        Paused: nodes asked questions, a limit stopped one, or it took ``max_steps`` steps; the checkpoint on
+            record is the one to resume from.
         Exception: what a node raised, after its policy had its say; its siblings are cancelled.
     """
     last = checkpoint.step + max_steps
@@ -69,7 +70,7 @@ async def drive(
             try:
                 update = await _attempt(graph, state, activation, recorder)
             except Interrupted as asked:
-                raise Paused(asked.questions) from None
+                raise _paused([asked]) from None
             recorder.finished(activation, update, alone=True)
             done = [(activation, update)]
         else:
@@ -84,7 +85,8 @@ async def drive(
 
 def _within(checkpoint: Checkpoint, last: int, graph: Graph) -> None:
     if checkpoint.step >= last:
-        raise LimitExceeded(f"graph {graph.name!r} took more steps than its limit allows; does it loop?")
+        words = f"graph {graph.name!r} took more steps than its limit allows; does it loop?"
+        raise Paused((), LimitExceeded(words, "recursion"))
 
 
 async def _side_by_side(
@@ -96,15 +98,15 @@ async def _side_by_side(
 ) -> dict[str, Update]:
     """The updates of all activations of the frontier, or the first error, or all questions."""
     updates: dict[str, Update] = {}
-    questions: list[Asked] = []
+    halted: list[Interrupted] = []
     errors: list[Exception] = []
     tasks: list[asyncio.Task[None]] = []
 
     async def run(activation: Activation) -> None:
         try:
             update = await _attempt(graph, state, activation, recorder)
-        except Interrupted as asked:
-            questions.extend(asked.questions)
+        except Interrupted as halt:
+            halted.append(halt)
         except Exception as error:
             errors.append(error)
             for task in tasks:
@@ -121,9 +123,15 @@ async def _side_by_side(
                 tasks.append(group.create_task(run(activation)))
     if errors:
         raise errors[0]
-    if questions:
-        raise Paused(tuple(questions))
+    if halted:
+        raise _paused(halted)
     return updates
+
+
+def _paused(halted: list[Interrupted]) -> Paused:
+    """All questions of activations that could not go on, and the first limit that stopped one."""
+    questions = tuple([question for halt in halted for question in halt.questions])
+    return Paused(questions, next((halt.stop for halt in halted if halt.stop is not None), None))
 
 
 class _Eager:
@@ -136,7 +144,7 @@ class _Eager:
         self._finished, self._last = finished, last
         self._running: dict[asyncio.Task[Update], Activation] = {}
         self._begun: set[str] = set()
-        self._questions: list[Asked] = []
+        self._halted: list[Interrupted] = []
 
     async def drive(self) -> Checkpoint:
         try:
@@ -147,8 +155,8 @@ class _Eager:
                     await self._settle(task, self._running.pop(task))
         finally:
             await _cancel(self._running)
-        if self._questions:
-            raise Paused(tuple(self._questions))
+        if self._halted:
+            raise _paused(self._halted)
         return self._checkpoint
 
     async def _start(self) -> None:
@@ -167,8 +175,8 @@ class _Eager:
     async def _settle(self, task: asyncio.Task[Update], activation: Activation) -> None:
         try:
             update = task.result()
-        except Interrupted as asked:
-            self._questions.extend(asked.questions)
+        except Interrupted as halt:
+            self._halted.append(halt)
             return
         self._recorder.finished(activation, update, alone=True)
         await self._commit(activation, update)

@@ -6,10 +6,18 @@ from weakref import WeakValueDictionary
 
 from weft.ids import new_id, same_id
 from weft.runtime import codec
+from weft.runtime.limits import Limits, dump_limits
 from weft.storage.base import RunRecord, Scope
 
 
-def new_run(target: str, input: Any, scope: Scope, thread: str | None, key: str | None = None) -> RunRecord:
+def new_run(
+    target: str,
+    input: Any,
+    scope: Scope,
+    thread: str | None,
+    key: str | None = None,
+    limits: Limits | None = None,
+) -> RunRecord:
     """A run that is not on record yet.
 
     Raises:
@@ -24,6 +32,7 @@ def new_run(target: str, input: Any, scope: Scope, thread: str | None, key: str 
         user_id=user,
         input=codec.encode(input, "input"),
         idempotency_key=key,
+        limits=dump_limits(limits),
     )
 
 

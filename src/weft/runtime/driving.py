@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from weft import events
 from weft.engine.context import Target
@@ -19,7 +19,8 @@ from weft.runtime.leaving import shielded
 from weft.runtime.recent import Recent
 from weft.runtime.result import Result
 from weft.runtime.session import Session
-from weft.storage.base import Enqueue, RunChange, RunRecord, Scope, Status, Store
+from weft.runtime.spent import recall
+from weft.storage.base import Enqueue, RunChange, RunRecord, Status, Store
 
 MAX_ATTEMPTS = 4
 """Times a run may be taken up without any progress before it is given up as ``dead``."""
@@ -81,21 +82,17 @@ class Driver:
             if resumed:
                 given = await self._store.questions.answers(record.id)
                 answers.update({id: json.loads(body) for id, body in given.items()})
-                journal.emit((), events.RunResumed(target.name, await self._why(record)))
+                last = await recall(self._store, record, journal)
+                why = "answered" if isinstance(last, events.RunPaused) else "recovered"
+                journal.emit((), events.RunResumed(target.name, why))
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                return await ending.paused(journal, paused)
+                return await ending.paused(journal, paused, session.best())
             result = await ending.finished(journal, output)
         if session.context is not None:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_made_at, session.context)
         return result
-
-    async def _why(self, record: RunRecord) -> Literal["answered", "recovered"]:
-        """A run that goes on was paused, or its process died: its last event tells."""
-        last = await self._store.runs.events(Scope(record.workspace), record.id, after=record.seq - 1, limit=1)
-        paused = bool(last) and isinstance(events.decode_event(last[0].body), events.RunPaused)
-        return "answered" if paused else "recovered"
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:

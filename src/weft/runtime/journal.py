@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from weft import events
 from weft.events import PASSING, Envelope, Event
@@ -14,6 +14,7 @@ from weft.messages import Usage
 from weft.runtime import codec
 from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Hub
+from weft.runtime.limits import Meter
 from weft.storage.base import (
     CheckpointRow,
     Commit,
@@ -39,6 +40,7 @@ class RunInfo(Struct, kw_only=True):
     workspace: str = "default"
     user_id: str = "local"
     usage: Usage = NO_USAGE
+    meter: Meter = field(default_factory=Meter)
 
 
 class Journal:
@@ -55,6 +57,7 @@ class Journal:
             workspace=record.workspace,
             user_id=record.user_id,
             usage=NO_USAGE if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
+            meter=Meter(record.limits),
         )
         self.store = store
         self.silent = store is None and hub is None
@@ -82,6 +85,7 @@ class Journal:
         """Passing events go out at once; durable ones with the next commit."""
         if type(event) is events.ModelFinished:
             self.info.usage = self.info.usage + event.usage
+            self.info.meter.used(event.usage.total_tokens, event.usage.cost)
         if type(event) in PASSING:
             hub = self.hub
             if hub is not None and hub.heard(self.info.id):

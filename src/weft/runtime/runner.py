@@ -15,6 +15,7 @@ from weft.runtime.beginning import new_run
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
+from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import live
@@ -54,6 +55,7 @@ class Runner:
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        limits: Limits | None = None,
     ) -> RunRecord:
         """Put a run on record and in the queue.
 
@@ -62,27 +64,37 @@ class Runner:
             Conflict: the idempotency key was used for something else.
         """
         self._find(target)
-        record = new_run(target, input, scope, thread, idempotency_key)
+        record = new_run(target, input, scope, thread, idempotency_key, limits)
         return await self.store.runs.create(record, self.worker.dispatcher.enqueue, title=_title(input))
 
     async def run(
-        self, target: Target, input: Any, scope: Scope, *, thread: str | None = None, deps: Any = None
+        self,
+        target: Target,
+        input: Any,
+        scope: Scope,
+        *,
+        thread: str | None = None,
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """Run here and now, until it rests.
 
         Raises:
             WeftError: what ended the run; it is on record too.
         """
-        return await self.drive(target, await self.create(target, input, scope, thread=thread), input, deps=deps)
+        record = await self.create(target, input, scope, thread=thread, limits=limits)
+        return await self.drive(target, record, input, deps=deps)
 
-    async def create(self, target: Target, input: Any, scope: Scope, *, thread: str | None = None) -> RunRecord:
+    async def create(
+        self, target: Target, input: Any, scope: Scope, *, thread: str | None = None, limits: Limits | None = None
+    ) -> RunRecord:
         """Put a run on record that the caller will ``drive``; it is ours at once if its thread is free.
 
         Raises:
             NotFound: the thread is not yours.
         """
         await self.worker.heart.beat()
-        record = new_run(target.name, input, scope, thread)
+        record = new_run(target.name, input, scope, thread, limits=limits)
         async with withdrawn_if_left(self.store, self.worker.driver.owed, record):
             return await self.store.runs.create(record, None, worker=self.worker.id, title=_title(input))
 
@@ -126,8 +138,18 @@ class Runner:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
+    async def answer(
+        self,
+        scope: Scope,
+        run_id: str,
+        answers: Mapping[str, Any],
+        *,
+        here: bool = False,
+        limits: Limits | None = None,
+    ) -> RunRecord:
         """Record answers; once no question is open, queue the run again (``here``: without a job).
+
+        With ``limits`` it goes on under these, in place of all that it had.
 
         Raises:
             NotFound: no such run or question.
@@ -138,12 +160,13 @@ class Runner:
             raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
         for question, answer in answers.items():
             await self.store.questions.answer(scope, run_id, question, codec.encode(answer, "answer"))
+        raised = dump_limits(limits, instead=True)
         if not await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
             if here:
                 await self.worker.heart.beat()
-                await self.store.runs.requeue(run_id, None, None, worker=self.worker.id)
+                await self.store.runs.requeue(run_id, None, None, worker=self.worker.id, limits=raised)
             else:
-                await self.store.runs.requeue(run_id, None, self.worker.dispatcher.enqueue)
+                await self.store.runs.requeue(run_id, None, self.worker.dispatcher.enqueue, limits=raised)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
 

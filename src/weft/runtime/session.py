@@ -32,10 +32,10 @@ class Session:
         "deps",
         "guard",
         "journal",
-        "max_steps",
         "recent",
         "resumed",
         "thread_made_at",
+        "top",
     )
 
     def __init__(
@@ -47,14 +47,12 @@ class Session:
         resumed: bool,
         guard: Callable[[], None] | None = None,
         recent: Recent | None = None,
-        max_steps: int = 1000,
     ) -> None:
         self.journal = journal
         self.deps = deps
         self.answers = answers
         self.resumed = resumed
         """Whether parts of the run may be on record already."""
-        self.max_steps = max_steps
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
         self.recent = recent
@@ -62,25 +60,32 @@ class Session:
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
         self.begun: set[Path] = set()
+        self.top: _Running | None = None
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
 
         Raises:
-            Paused: it waits for answers.
+            Paused: it waits for answers, or a limit stops it.
         """
-        path = (target.name,)
-        return await _Running(self, target.graph(), path, "").run(input, fresh=not self.resumed, lookup=True)
+        meter = self.journal.info.meter
+        self.top = _Running(self, target.graph(), (target.name,), "", meter.steps(target))
+        return await meter.timed(target, self.top.run(input, fresh=not self.resumed, lookup=True))
+
+    def best(self) -> Any:
+        """The answer so far, of a run that a limit stops: the last words of an agent, the state of a graph."""
+        return None if self.top is None else self.top.best()
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
         lookup = self.resumed or path in self.begun
         self.begun.add(path)
-        running = _Running(self, target.graph(), path, "/".join(path))
+        meter = self.journal.info.meter
+        running = _Running(self, target.graph(), path, "/".join(path), meter.steps(target))
         try:
-            return await running.run(input, fresh=False, lookup=lookup)
+            return await meter.timed(target, running.run(input, fresh=False, lookup=lookup))
         except Paused as paused:
-            raise Interrupted(paused.questions) from None
+            raise Interrupted(paused.questions, paused.stop) from None
 
 
 class _Running:
@@ -92,14 +97,16 @@ class _Running:
         "_journal",
         "_path",
         "_path_key",
+        "_reached",
         "_rows",
         "_session",
         "_slots",
         "_start",
         "_started",
+        "_steps",
     )
 
-    def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
+    def __init__(self, session: Session, graph: Graph, path: Path, conversation: str, steps: int) -> None:
         self._session = session
         self._journal = session.journal
         self._graph = graph
@@ -112,6 +119,8 @@ class _Running:
         """When the attempt of an activation that runs now began, and which one it is."""
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
+        self._steps = steps
+        self._reached = Checkpoint()
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -124,15 +133,26 @@ class _Running:
         store = self._journal.store
         if lookup and store is not None:
             checkpoint, finished, on_record = await self._load(store)
+        self._reached = checkpoint
         if fresh or not on_record:
             finished = NONE_FINISHED
             checkpoint = begin(graph, checkpoint, input)
             happened = (events.RunStarted(self._journal.info.target),) if len(self._path) == 1 else ()
             self._commit(checkpoint, happened)
-        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
+        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
         return graph.leave(checkpoint.values)
+
+    def best(self) -> Any:
+        """What the graph would give if it ended here; ``None`` where it can give nothing yet."""
+        if self._rows is not None:
+            seen: Seen | None = self._reached.values.get(self._rows)
+            return None if seen is None else _last_words(seen)
+        try:
+            return self._graph.leave(self._reached.values)
+        except Exception:  # a state that is not complete is nothing that it must be able to read
+            return None
 
     # What is on record
 
@@ -196,6 +216,7 @@ class _Running:
         return self._commit(checkpoint, ())
 
     def _commit(self, checkpoint: Checkpoint, happened: tuple[events.Event, ...]) -> "Future[None] | None":
+        self._reached = checkpoint
         rows, said, context = self._rows, _NOTHING_SAID, None
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
@@ -240,3 +261,13 @@ def _new(seen: Seen) -> list[Said]:
         new.append(said)
     new.reverse()
     return new
+
+
+def _last_words(seen: Seen) -> str | None:
+    """What the model said last since a person spoke."""
+    for said in reversed(seen.said):
+        if said.message.role == "user":
+            return None
+        if said.message.role == "assistant" and (words := said.message.text):
+            return words
+    return None

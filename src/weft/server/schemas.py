@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from weft.errors import UsageError
 from weft.messages import Json
+from weft.runtime.limits import Limits
 
 MAX_DEPTH = 64
 """Levels of lists and objects in a value; deeper ones are refused before any recursive code meets them."""
@@ -137,6 +138,21 @@ class MediaPart(_Body):
 Part = Annotated[TextPart | MediaPart, Field(discriminator="type")]
 
 
+class LimitsBody(_Body):
+    """Limits of a run; what is not said is no limit."""
+
+    turns: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    tool_calls: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    tokens: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    usd: Annotated[float | None, Field(ge=0, le=1e12, allow_inf_nan=False)] = None
+    seconds: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
+    recursion: Annotated[int | None, Field(ge=1, le=2**31)] = None
+
+    def plain(self) -> Limits:
+        """As the runtime takes them."""
+        return Limits(**self.model_dump())
+
+
 class StartRun(_Body):
     """Run a target on an input, in a new thread or in a known one."""
 
@@ -148,6 +164,8 @@ class StartRun(_Body):
     ]
     """What a person says, as words or as parts; a graph takes an object."""
     thread_id: NewId | None = None
+    limits: LimitsBody | None = None
+    """They hold beside those of the target; a run that reaches one pauses."""
 
     def plain(self) -> Any:
         """The input as JSON values."""
@@ -169,10 +187,12 @@ class CancelRun(_Body):
 
 
 class AnswerRun(_Body):
-    """Answers to questions, by their ids."""
+    """Answers to questions, by their ids; or for a run that a limit paused, the limits under which it goes on."""
 
     answers: Annotated[
         dict[Annotated[str, Field(max_length=1_000)], Any],
         BeforeValidator(sound),
-        Field(min_length=1, max_length=100),
-    ]
+        Field(max_length=100),
+    ] = {}
+    limits: LimitsBody | None = None
+    """They take the place of all that held."""

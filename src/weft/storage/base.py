@@ -57,6 +57,8 @@ class RunRecord(Struct, frozen=True, kw_only=True, gc=False):
     wake_at: float | None = None
     created_at: float = 0.0
     updated_at: float = 0.0
+    limits: bytes | None = None
+    """JSON of ``runtime.limits.Given``: limits that came with the run."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -305,11 +307,13 @@ class Runs(Protocol):
         *,
         wake_at: float | None = None,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
         """Queue it again (epoch + 1, fence + 1), in one transaction with its new job, if there is one.
 
         With a ``fence`` only where it matches (hand back); without, only where the run is ``paused`` (resume).
-        With a ``worker`` it is kept for that one, as with ``create``; else it has no owner.
+        With a ``worker`` it is kept for that one, as with ``create``; else it has no owner. ``limits`` take the
+        place of those on record.
         """
         ...
 

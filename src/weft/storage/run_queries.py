@@ -41,7 +41,7 @@ def _record(*, bodies: bool = True) -> list[ColumnElement[Any]]:
             c.fence,
             c.worker,
         ),
-        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at),
+        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at, c.limits),
     ]
 
 
@@ -73,6 +73,7 @@ ADD_RUN = Query(
         worker=p("worker"),
         created_at=p("at"),
         updated_at=p("at"),
+        limits=p("limits"),
     )
     .on_conflict_do_nothing()
     .returning(runs.c.n)
@@ -145,6 +146,8 @@ def _requeue(*where: ColumnElement[bool]) -> Query:
             attempts=0,
             wake_at=p("wake_at", "f"),
             updated_at=Now(),
+            error=null(),
+            limits=func.coalesce(p("limits", "b"), runs.c.limits),
         )
         .returning(*_job())
     )

@@ -94,8 +94,9 @@ class SqlRuns:
         *,
         wake_at: float | None = None,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
-        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker}
+        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker, "limits": limits}
         query = q.RESUME if fence is None else q.HAND_BACK
 
         def steps() -> Steps[Sequence[Job]]:
@@ -213,7 +214,7 @@ def _made(record: RunRecord, title: str, worker: str | None) -> Steps[tuple[RunR
             "input": None if record.input == b"null" else record.input,
         },
         **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-        **{"wake_at": record.wake_at, "worker": worker, "at": at},
+        **{"wake_at": record.wake_at, "worker": worker, "at": at, "limits": record.limits},
     }
     new = yield q.ADD_RUN, values
     rows = yield q.RUN_BY_ID, {"id": record.id, "n": n}

@@ -109,6 +109,7 @@ runs = Table(
     Column("wake_at", SECONDS),
     _column("created_at", SECONDS),
     _column("updated_at", SECONDS),
+    Column("limits", LargeBinary),
     UniqueConstraint("id"),
     Index("runs_thread_ix", "thread", "n"),
     Index("runs_workspace_ix", "workspace", "n"),

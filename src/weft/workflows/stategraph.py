@@ -13,6 +13,7 @@ from weft.engine.context import Context
 from weft.engine.graph import NOTHING, Graph, Node, NodeFn, Schedule, Send, State, Update
 from weft.engine.policy import DEFAULT, Policy, Retry
 from weft.errors import GraphError
+from weft.runtime.limits import Limits
 from weft.runtime.result import Out
 from weft.runtime.run import Runnable
 from weft.workflows.schema import as_writes, channels_of, view_of
@@ -113,7 +114,9 @@ class StateGraph:
         self._writers |= {field: frozenset(nodes) for field, nodes in writers.items()}
         return self
 
-    def compile(self, *, schedule: Schedule = "superstep", name: str | None = None) -> "Workflow[Any]":
+    def compile(
+        self, *, schedule: Schedule = "superstep", name: str | None = None, limits: Limits | None = None
+    ) -> "Workflow[Any]":
         """The graph, ready to run.
 
         Raises:
@@ -142,7 +145,7 @@ class StateGraph:
             schedule=schedule,
             writers=self._writers,
         )
-        return Workflow(graph)
+        return Workflow(graph, limits)
 
     def _node(self, name: str, run: NodeFn, policy: Policy, listens: tuple[str, ...]) -> Node:
         joins = [f"join:{index}:{end}" for index, (names, end) in enumerate(self._joins) if name in names]
@@ -214,10 +217,11 @@ class StateGraph:
 class Workflow(Runnable[Any, Out], Generic[Out]):
     """A compiled graph: run it, stream it, serve it from an ``App``."""
 
-    __slots__ = ("_graph", "name")
+    __slots__ = ("_graph", "limits", "name")
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, limits: Limits | None = None) -> None:
         self.name = graph.name
+        self.limits = limits
         self._graph = graph
 
     def graph(self) -> Graph:

@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("wake_at", SECONDS, nullable=True),
         sa.Column("created_at", SECONDS, nullable=False),
         sa.Column("updated_at", SECONDS, nullable=False),
+        sa.Column("limits", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("n", name="runs_pk"),
         sa.UniqueConstraint("id", name="runs_id_uq"),
     )
