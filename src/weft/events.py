@@ -103,6 +103,15 @@ class ModelFinished(_Event, frozen=True, gc=False, tag="model.finished"):
     finish: str = "stop"
 
 
+class ModelFailed(_Event, frozen=True, gc=False, tag="model.failed"):
+    """A model call that gave no answer. Its node may try again, and then the run goes on."""
+
+    model: str
+    code: str
+    message: str
+    started_at: float = 0.0
+
+
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
     call_id: str
     name: str
@@ -159,7 +168,7 @@ class Custom(_Event, frozen=True, tag="custom"):
 
 Event: TypeAlias = (
     RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled
-    | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ToolStarted | ToolFinished
+    | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ModelFailed | ToolStarted | ToolFinished
     | Delta | MessageAdded | ContextCompacted | StepCommitted | LimitReached | Custom
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""One model call of an agent: streamed, timed, and ended by exactly one answer."""
+"""One model call of an agent: paid for, streamed, timed, and ended by exactly one answer."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from weft import events
 from weft.agents.hooks import Ask, Hook
+from weft.agents.paying import set_aside
 from weft.engine.context import Context
-from weft.errors import ModelError
+from weft.errors import ModelError, WeftError
 from weft.ids import new_id
 from weft.memory.window import SUMMARISE
 from weft.messages import Message, user
-from weft.models.base import Answer, Model, Request, Stream
+from weft.models.base import Answer, Model, Piece, Request, Stream
 
 
 async def ask(model: Model, hooks: tuple[Hook, ...], request: Request, ctx: Context[Any]) -> Answer:
@@ -23,25 +24,20 @@ async def ask(model: Model, hooks: tuple[Hook, ...], request: Request, ctx: Cont
     Raises:
         ModelError: the call failed, or the model ended without an answer.
     """
-    stream = model.answer
-    if hooks:
-        stream = _onion(model, hooks, ctx)
-    started = time.time()
-    first: float | None = None
+    asked: Ask = partial(_called, model, ctx)
+    for hook in reversed(hooks):
+        asked = partial(_around, hook, ctx, asked)
     message_id = ""
-    ctx.emit(events.ModelStarted(model.name))
     answer: Answer | None = None
-    async for piece in stream(request):
+    async for piece in asked(request):
         if isinstance(piece, Answer):
             answer = piece
             continue
-        if first is None:
-            first = time.time()
+        if not message_id:
             message_id = new_id("msg")
         ctx.emit(events.Delta(message_id, piece.text, piece.kind))
     if answer is None:
         raise ModelError(f"model {model.name!r} ended its stream without an answer")
-    ctx.emit(events.ModelFinished(answer.model or model.name, answer.usage, started, first, answer.finish))
     if message_id:
         answer = replace(answer, message=replace(answer.message, id=message_id))
     return answer
@@ -54,11 +50,33 @@ async def summary(model: Model, said: Sequence[Message], before: str | None, ctx
     return (await ask(model, (), request, ctx)).message.text
 
 
-def _onion(model: Model, hooks: tuple[Hook, ...], ctx: Context[Any]) -> Ask:
-    asked: Ask = model.answer
-    for hook in reversed(hooks):
-        asked = partial(_around, hook, ctx, asked)
-    return asked
+async def _called(model: Model, ctx: Context[Any], request: Request) -> AsyncGenerator[Piece | Answer]:
+    """One call as it is really made, inside all hooks: paid for, timed, and on record however it ends."""
+    if (purse := ctx.run.meter.purse) is not None:
+        await set_aside(purse, model, request, ctx)
+    started = time.time()
+    first: float | None = None
+    ended = False
+    ctx.emit(events.ModelStarted(model.name))
+    try:
+        async for piece in model.answer(request):
+            if isinstance(piece, Answer):
+                ended = True
+                ctx.emit(events.ModelFinished(piece.model or model.name, piece.usage, started, first, piece.finish))
+            elif first is None:
+                first = time.time()
+            yield piece
+    except BaseException as error:
+        if not ended:
+            ctx.emit(_failed(model, error, started))
+        raise
+    if not ended:
+        ctx.emit(_failed(model, ModelError("it ended without an answer"), started))
+
+
+def _failed(model: Model, error: BaseException, started: float) -> events.ModelFailed:
+    code = error.code if isinstance(error, WeftError) else "bug" if isinstance(error, Exception) else "cancelled"
+    return events.ModelFailed(model.name, code, str(error), started)
 
 
 def _around(hook: Hook, ctx: Context[Any], next: Ask, request: Request) -> Stream:

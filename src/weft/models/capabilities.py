@@ -49,6 +49,7 @@ class _Entry(Struct, frozen=True):
     supports_reasoning: bool | None = None
     input_cost_per_token: Any = None
     output_cost_per_token: Any = None
+    max_output_tokens: Any = None
 
 
 class _Rule(Struct, frozen=True):
@@ -80,6 +81,21 @@ def is_priced(provider: str, model: str) -> bool:
     """Whether the list has a price for the model of this provider; a guess by its name is none."""
     entry = _entry(provider, model)
     return entry is not None and entry.input_cost_per_token is not None
+
+
+def listed_price(name: str) -> tuple[float, float, int | None] | None:
+    """US dollars per token in and out by the list, and how many an answer has at most; ``None`` where it has no price.
+
+    >>> listed_price("openai/nobody-knows-me") is None
+    True
+    """
+    provider, slash, model = name.partition("/")
+    entry = _entry(provider, model) if slash else _list()[0].get(name)
+    if entry is None or not isinstance(entry.input_cost_per_token, int | float):
+        return None
+    out, most = entry.output_cost_per_token, entry.max_output_tokens
+    price = float(out) if isinstance(out, int | float) else 0.0
+    return float(entry.input_cost_per_token), price, most if isinstance(most, int) else None
 
 
 def speaks_responses(provider: str, model: str) -> bool:

@@ -12,6 +12,7 @@ from weft.engine.context import Target
 from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, WeftError
 from weft.runtime import ending
+from weft.runtime.budgets import Book, Purse
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
@@ -45,6 +46,8 @@ class Driver:
         """Whether runs that are stopped go back to the queue."""
         self._store, self._hub, self._guard, self._enqueue = store, hub, guard, enqueue
         self._recent = Recent()
+        self.book: Book | None = None
+        """The budgets that hold for these runs."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -78,6 +81,8 @@ class Driver:
         resumed = record.seq > 0
         answers: dict[str, Any] = {}
         session = Session(journal, deps, answers, resumed=resumed, guard=self._guard, recent=self._recent)
+        if self.book is not None:
+            journal.info.meter.purse = Purse(self.book, record, journal.info.meter)
         async with self._ending(journal):
             if resumed:
                 given = await self._store.questions.answers(record.id)

@@ -14,7 +14,9 @@ from weft.messages import Usage
 from weft.runtime import codec
 from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Hub
+from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Meter
+from weft.storage.accounts import CallRow
 from weft.storage.base import (
     CheckpointRow,
     Commit,
@@ -73,6 +75,8 @@ class Journal:
         """Why a commit was lost, the first time: those after it are refused, as they would leave a gap."""
         self._pending: list[tuple[float, tuple[str, ...], Event]] = []
         self._held: Commit | None = None
+        self._called = False
+        """Whether model calls ended that the ledger does not have yet."""
         self._sealed: list[Envelope] = []
         """What is in the commit that is held."""
         self._encoded_paths: dict[tuple[str, ...], str] = {}
@@ -86,6 +90,7 @@ class Journal:
         if type(event) is events.ModelFinished:
             self.info.usage = self.info.usage + event.usage
             self.info.meter.used(event.usage.total_tokens, event.usage.cost)
+            self._called = True
         if type(event) in PASSING:
             hub = self.hub
             if hub is not None and hub.heard(self.info.id):
@@ -94,6 +99,10 @@ class Journal:
                 )  # fmt: skip
         elif not self.silent:
             self._pending.append((time.time(), path, event))
+            if type(event) is events.ModelFailed:
+                self._called = True
+                if self.info.meter.held.get(path):
+                    self.commit()  # what was reserved for it is free before it is tried again
 
     def commit(
         self,
@@ -137,6 +146,7 @@ class Journal:
         commit.events.extend([self._row(envelope) for envelope in envelopes])
         commit.messages.extend(rows)
         commit.questions.extend(questions)
+        commit.calls.extend(self._ended(envelopes))
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -153,6 +163,12 @@ class Journal:
         stored = self.store.commit(commit)
         stored.add_done_callback(lambda future: self._stored(future, envelopes))
         return stored
+
+    def _ended(self, envelopes: list[Envelope]) -> Sequence[CallRow]:
+        if not self._called:
+            return ()
+        self._called = False
+        return calls_of(envelopes, self.info.meter)
 
     def _empty(self) -> Commit:
         info = self.info

@@ -90,7 +90,7 @@ def reached(limit: str, words: str) -> NoReturn:
 class Meter:
     """What one run has used, beside its ``Usage``, and whether it may go on."""
 
-    __slots__ = ("_before", "_given", "_instead", "_since", "tokens", "tool_calls", "turns", "usd")
+    __slots__ = ("_before", "_given", "_instead", "_since", "held", "purse", "tokens", "tool_calls", "turns", "usd")
 
     def __init__(self, given: bytes | None = None) -> None:
         stored = None if given is None else _load(given)
@@ -103,6 +103,10 @@ class Meter:
         self.tokens = 0
         self.usd = 0.0
         """What is known of the cost."""
+        self.purse: Any = None
+        """The run's ``budgets.Purse``; a run without a store has none."""
+        self.held: dict[tuple[str, ...], list[str]] = {}
+        """What is reserved for calls that are being made, by where."""
 
     def used(self, tokens: int, cost: float | None) -> None:
         """One more model call is done."""
@@ -110,6 +114,13 @@ class Meter:
         self.tokens += tokens
         if cost is not None:
             self.usd += cost
+
+    def let_go(self, path: tuple[str, ...]) -> str | None:
+        """What was reserved for a call at ``path`` that ended now."""
+        if not self.held:
+            return None
+        held = self.held.get(path)
+        return held.pop() if held else None
 
     def went_before(self, seconds: float) -> None:
         """The run was driven for so long already."""

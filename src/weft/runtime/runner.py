@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.engine.context import Target
@@ -12,6 +12,7 @@ from weft.events import Envelope
 from weft.runtime import codec
 from weft.runtime.alive import TTL
 from weft.runtime.beginning import new_run
+from weft.runtime.budgets import Book, Budget
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
@@ -35,10 +36,12 @@ class Runner:
         dispatcher: Dispatcher | None = None,
         ttl: float = TTL,
         deps: Any = None,
+        budgets: Sequence[Budget] = (),
     ) -> None:
         self.store = store
         self.hub = Hub()
         self.worker = Worker(store, self.hub, find, dispatcher=dispatcher, ttl=ttl, deps=deps)
+        self.book = self.worker.driver.book = Book(store, budgets, ttl=ttl)
         self._find = find
         self._unlisten = store.listen(self.hub.ring)
 

@@ -11,6 +11,17 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
+from weft.storage.accounts import (
+    Allowance,
+    BudgetRow,
+    CallRow,
+    CostRow,
+    Dimension,
+    Reservation,
+    Shortage,
+    Tally,
+)
+
 Status: TypeAlias = Literal["queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead"]
 
 RESTING: frozenset[Status] = frozenset({"paused", "finished", "failed", "cancelled", "dead"})
@@ -222,6 +233,8 @@ class Commit(Struct, kw_only=True):
     finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
     questions: list[QuestionRow] = field(default_factory=list[QuestionRow])
     run: RunChange | None = None
+    calls: list[CallRow] = field(default_factory=list[CallRow])
+    """Model calls that ended; what was reserved for them is settled."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -428,6 +441,50 @@ class Blobs(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """What model calls cost. Calls come in with the commits that end them."""
+
+    async def sums(
+        self,
+        scope: Scope,
+        by: Sequence[Dimension],
+        *,
+        since: float = 0.0,
+        until: float | None = None,
+        only: Mapping[Dimension, str] | None = None,
+    ) -> Sequence[CostRow]:
+        """Sums over the calls that began in ``since <= at < until``, in the order of their keys.
+
+        ``only`` keeps those with these values. What is left of deleted threads has no run and no thread.
+        """
+        ...
+
+
+class Budgets(Protocol):
+    """How much may be spent, and what is reserved of it."""
+
+    async def list(self, workspace: str) -> Sequence[BudgetRow]: ...
+
+    async def set(self, workspace: str, budget: BudgetRow) -> None:
+        """Make it, or change it: what was spent stays spent."""
+        ...
+
+    async def remove(self, workspace: str, budget: BudgetRow) -> bool:
+        """Whether there was one of that kind, subject and period."""
+        ...
+
+    async def used(self, workspace: str, allowance: Allowance) -> Tally: ...
+
+    async def reserve(self, wanted: Reservation, ttl: float) -> Shortage | None:
+        """Set aside what a call may cost, of all the budgets that it falls under or of none.
+
+        All in one transaction, exact however many do so at once. What dead runs hold is given back where
+        there would be too little else: those that do not run any more, or whose process did not beat for ``ttl``
+        seconds.
+        """
+        ...
+
+
 class Store(Protocol):
     """A database with everything of Weft in it."""
 
@@ -450,6 +507,12 @@ class Store(Protocol):
 
     @property
     def blobs(self) -> Blobs: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def budgets(self) -> Budgets: ...
 
     def commit(self, commit: Commit) -> "Future[None]":
         """Queue the commit at once, in order; the future is done when it is durable.

@@ -30,7 +30,9 @@ from sqlalchemy.sql.type_api import TypeEngine
 from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
 from weft.storage.base import ENDED, RESTING, Commit, RunChange
+from weft.storage.ledger import LEDGER_COLUMNS, call_row
 from weft.storage.pieces import greatest
+from weft.storage.settling import settlement
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -61,7 +63,8 @@ QUESTIONS = Kind(
     *("questions", t.questions, "run"),
     ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at"),
 )
-KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS)
+CALLS = Kind("calls", t.calls, "run", ("at", "seq", "count", *LEDGER_COLUMNS))
+KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, CALLS)
 
 Parts = dict[str, list[tuple[Any, ...]]]
 """Rows by the name of their kind."""
@@ -88,6 +91,9 @@ def add_rows(parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[A
     for q in commit.questions:
         asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at)
         parts["questions"].append((*run, q.id, q.path, *asked))
+    if commit.calls:
+        parts["calls"] += [(*run, c.at, c.seq, 1, *call_row(c)) for c in commit.calls]
+        parts["settled"] += [(*run, *settlement(c)) for c in commit.calls if c.reservation is not None]
 
 
 def before(commit: Commit) -> int:
@@ -106,7 +112,7 @@ def addition(
     columns = {kind.parent: parent, "owner": owner} | {name: value(name) for name in kind.columns}
     if kind is MESSAGES:
         columns["run"] = select(t.runs.c.n).where(t.runs.c.id == columns.pop("run_id")).scalar_subquery()
-    if kind is QUESTIONS:
+    if kind is QUESTIONS or kind is CALLS:
         columns["workspace"] = select(t.owners.c.workspace).where(t.owners.c.n == owner).scalar_subquery()
     statement = insert(kind.table).inline()
     if source is None and kind is not FINISHED:

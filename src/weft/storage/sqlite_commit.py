@@ -28,6 +28,7 @@ from weft.storage.commits import (
 )
 from weft.storage.pieces import last_event
 from weft.storage.query import Query
+from weft.storage.settling import GIVE_BACK, SETTLE, SETTLED
 from weft.storage.tables import finished, runs, threads
 from weft.storage.thread_queries import WITHDRAW
 
@@ -81,11 +82,12 @@ class CommitWriter:
         self._change = _Statement(_CHANGE, "parent", *CHANGE_COLUMNS)
         self._withdraw = WITHDRAW.sql("sqlite")
         self._add = [(kind.name, _Statement(_addition(kind), "parent", "owner_n", *kind.columns)) for kind in KINDS]
+        self._settle = [_Statement(query, *SETTLED) for query in (SETTLE, GIVE_BACK)]
         self._close = _Statement(_CLOSE, "parent", "owner_n", *CHECKPOINTS.columns)
 
     def write(self, commits: Sequence[Commit]) -> list[StoreError | None]:
         """For each commit why it was refused, or ``None`` where it is in the transaction now."""
-        parts: Parts = {name: [] for name, _ in self._add}
+        parts: Parts = {name: [] for name, _ in self._add} | {"settled": []}
         touches: list[tuple[Any, ...]] = []
         reached: dict[str, int] = {}
         refusals = [self._pass(commit, parts, touches, reached) for commit in commits]
@@ -96,6 +98,9 @@ class CommitWriter:
                 many(statement.sql, map(statement.pick, rows))
         if rows := parts["checkpoints"]:
             many(self._close.sql, map(self._close.pick, rows))
+        if rows := parts["settled"]:
+            for statement in self._settle:
+                many(statement.sql, map(statement.pick, rows))
         return refusals
 
     def _pass(

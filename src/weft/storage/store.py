@@ -4,7 +4,9 @@ from asyncio import Future
 from collections.abc import Callable
 
 from weft.storage.base import Commit
+from weft.storage.budgets import SqlBudgets
 from weft.storage.database import Database
+from weft.storage.ledger import SqlLedger
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.threads import SqlBlobs, SqlThreads
@@ -20,6 +22,8 @@ class SqlStore:
         self.questions = SqlQuestions(database)
         self.workers = SqlWorkers(database)
         self.blobs = SqlBlobs(database)
+        self.ledger = SqlLedger(database)
+        self.budgets = SqlBudgets(database)
 
     @property
     def url(self) -> str:

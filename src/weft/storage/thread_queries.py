@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, literal_column, null, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
+from weft.storage.budgets import FORGET_BUDGETS
+from weft.storage.ledger import FORGET_CALLS
 from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, beyond, greatest, mine, named, p, status_is
 from weft.storage.query import Query
 from weft.storage.tables import (
@@ -134,10 +136,11 @@ def thread_page(*, user: bool, newest: bool, cursor: bool) -> Query:
 
 def _deletions() -> Sequence[Query]:
     of_runs = select(runs.c.n).where(runs.c.thread == p("n"))
+    accounts = (*FORGET_CALLS, *FORGET_BUDGETS)
     parts = [delete(table).where(table.c.run.in_(of_runs)) for table in (events, questions)]
     below = (messages, contexts, checkpoints, slots, finished, runs)
     parts += [delete(table).where(table.c.thread == p("n")) for table in below]
-    return [*map(Query, parts), Query(delete(threads).where(threads.c.n == p("n")))]
+    return [*accounts, *map(Query, parts), Query(delete(threads).where(threads.c.n == p("n")))]
 
 
 DELETE_THREAD = _deletions()
