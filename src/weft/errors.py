@@ -26,6 +26,7 @@ WeftError
 │   ├── StoreLocked           another process holds the database too long
 │   └── SchemaMismatch        the database is newer or older than this program
 ├── Cancelled                 the run was cancelled
+├── SandboxUnavailable        no kind of sandbox works on this machine: the message says what is missing
 └── AccessDenied              the principal may not do this
 """
 
@@ -149,6 +150,10 @@ class SchemaMismatch(StoreError):
 
 class Cancelled(WeftError):
     code = "cancelled"
+
+
+class SandboxUnavailable(WeftError):
+    code = "sandbox.unavailable"
 
 
 class AccessDenied(WeftError):

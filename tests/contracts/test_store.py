@@ -780,7 +780,7 @@ async def test_nothing_is_left_of_a_deleted_thread(store: Store) -> None:
                 1,
                 messages=[message(1)],
                 contexts=[ContextRow(body=b"c")],
-                checkpoints=[checkpoint(1, (SlotRow(channel="a", op="set"),), a=(1, 1))],
+                checkpoints=[checkpoint(1, (SlotRow(channel="a", op="append"),), a=(1, 1))],
                 finished=[FinishedRow(path="agent", step=1, activation="x", body=b"{}")],
                 questions=[QuestionRow(id="q", path="p", payload=b"1")],
             )
@@ -800,7 +800,7 @@ async def test_nothing_is_left_of_a_deleted_thread(store: Store) -> None:
     left = await count_rows(store)
     tables = ("threads", "runs", "messages", "contexts", "checkpoints", "slots", "finished", "questions")
     assert {name: left[name] for name in tables} == dict.fromkeys(tables, 1)
-    assert (kept["events"], left["events"]) == (3, 1)
+    assert (kept["events"], left["events"], left["places"]) == (3, 1, 2)
     with pytest.raises(Fenced):
         await store.commit(commit_of(run, 3))
     again = await begin(store, thread_id=run.thread_id)

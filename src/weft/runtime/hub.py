@@ -2,16 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from weft import events
-from weft.events import PASSING, Envelope
+from weft.events import PASSING, Envelope, Event
 
 _MOST = 4096
 """Events that may wait for one listener; beyond, it has to read again what is stored."""
+
+
+Happened: TypeAlias = tuple[float, tuple[str, ...], Event]
+"""When, where, what."""
 
 
 class Sync(Struct, frozen=True):
@@ -60,9 +64,11 @@ class Listener:
 class _Going:
     """What is open in a run right now: who joins late is told this first."""
 
-    __slots__ = ("begun", "last", "words")
+    __slots__ = ("begun", "last", "nodes", "words")
 
     def __init__(self) -> None:
+        self.nodes: Callable[[], Iterable[Envelope]] = tuple
+        """The nodes that run: made only when somebody asks."""
         self.begun: dict[tuple[str, Any], Envelope] = {}
         self.words: dict[tuple[str, str], list[str]] = {}
         self.last: dict[tuple[str, str], Envelope] = {}
@@ -97,7 +103,8 @@ class _Going:
             first = self.last[key]
             delta = events.Delta(key[0], "".join(words), kind)
             said.append(Envelope(run_id=first.run_id, seq=first.seq, at=first.at, path=first.path, event=delta))
-        return [*self.begun.values(), *said]
+        begun = sorted([*self.nodes(), *self.begun.values()], key=_at)
+        return [*begun, *said]
 
 
 def _opens(kind: str, key: Callable[[Envelope, Any], Any]) -> Callable[[_Going, Envelope, Any], None]:
@@ -114,6 +121,10 @@ def _closes(kind: str, key: Callable[[Envelope, Any], Any]) -> Callable[[_Going,
     return note
 
 
+def _at(envelope: Envelope) -> float:
+    return envelope.at
+
+
 def _path(envelope: Envelope, event: Any) -> Any:
     return envelope.path
 
@@ -125,9 +136,6 @@ def _call(envelope: Envelope, event: Any) -> Any:
 _NOTES: dict[type, Callable[[_Going, Envelope, Any], None]] = {
     events.Delta: _Going.delta,
     events.MessageAdded: _Going.added,
-    events.NodeStarted: _opens("node", _path),
-    events.NodeFinished: _closes("node", _path),
-    events.NodeFailed: _closes("node", _path),
     events.ModelStarted: _opens("model", _path),
     events.ModelFinished: _Going.model_finished,
     events.ToolStarted: _opens("tool", _call),
@@ -150,9 +158,25 @@ class Hub:
         self._going.pop(run_id, None)
         self.ring(run_id)
 
+    def open_nodes(self, run_id: str, nodes: Callable[[], Iterable[Envelope]]) -> None:
+        """Whom to ask which nodes of a run that this process drives have begun."""
+        if (going := self._going.get(run_id)) is not None:
+            going.nodes = nodes
+
+    def listened(self, run_id: str) -> bool:
+        """Whether anybody listens right now."""
+        return run_id in self._listeners
+
     def heard(self, run_id: str) -> bool:
         """Whether anything would be lost if an event of this run were not published."""
         return run_id in self._going or run_id in self._listeners
+
+    def happened(self, run_id: str, first: int, happened: Sequence[Happened]) -> None:
+        """Publish durable events, numbered from ``first``: no more is made of them than somebody hears."""
+        listened = run_id in self._listeners
+        for seq, (at, path, event) in enumerate(happened, first):
+            if listened or type(event) in _NOTES:
+                self.publish(Envelope(run_id=run_id, seq=seq, at=at, path=path, event=event))
 
     def publish(self, envelope: Envelope) -> None:
         """Tell every listener; takes no time and never fails."""

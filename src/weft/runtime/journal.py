@@ -13,7 +13,7 @@ from weft.events import PASSING, Envelope, Event
 from weft.messages import Usage
 from weft.runtime import codec
 from weft.runtime.conversation import Said, dump_message
-from weft.runtime.hub import Hub
+from weft.runtime.hub import Happened, Hub
 from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Meter
 from weft.storage.accounts import CallRow
@@ -31,6 +31,8 @@ from weft.storage.base import (
 )
 
 NO_USAGE = Usage()
+_NO_ROWS: list[MessageRow] = []
+_path = msgspec.json.Encoder().encode
 
 
 class RunInfo(Struct, kw_only=True):
@@ -73,17 +75,40 @@ class Journal:
         self.hub = hub
         self.failure: Exception | None = None
         """Why a commit was lost, the first time: those after it are refused, as they would leave a gap."""
-        self._pending: list[tuple[float, tuple[str, ...], Event]] = []
+        self._begun: dict[tuple[str, ...], tuple[float, str, int]] = {}
+        """The nodes that run: since when, which, and at which attempt."""
+        self._pending: list[Happened] = []
         self._held: Commit | None = None
         self._called = False
         """Whether model calls ended that the ledger does not have yet."""
-        self._sealed: list[Envelope] = []
+        self._sealed: list[Happened] = []
         """What is in the commit that is held."""
-        self._encoded_paths: dict[tuple[str, ...], str] = {}
+        if hub is not None:
+            hub.open_nodes(record.id, self._beginnings)
 
     def follow(self, head_seq: int) -> None:
         """The thread has this many messages already."""
         self.head_seq = max(self.head_seq, head_seq)
+
+    def started(self, path: tuple[str, ...], node: str, attempt: int) -> None:
+        """A node begins at ``path``. Unless somebody listens, that is all that is made of it."""
+        at = time.time()
+        self._begun[path] = (at, node, attempt)
+        if self.hub is not None and self.hub.listened(self.info.id):
+            self.hub.publish(self._passing(at, path, events.NodeStarted(node, attempt)))
+
+    def ended(self, path: tuple[str, ...], default: tuple[float, str, int]) -> tuple[float, str, int]:
+        """Since when what ran at ``path`` ran, what it was, and its attempt."""
+        return self._begun.pop(path, default)
+
+    def _beginnings(self) -> list[Envelope]:
+        return [
+            self._passing(at, path, events.NodeStarted(node, attempt))
+            for path, (at, node, attempt) in self._begun.items()
+        ]
+
+    def _passing(self, at: float, path: tuple[str, ...], event: Event) -> Envelope:
+        return Envelope(run_id=self.info.id, seq=self.seq, at=at, path=path, event=event)
 
     def emit(self, path: tuple[str, ...], event: Event) -> None:
         """Passing events go out at once; durable ones with the next commit."""
@@ -94,9 +119,7 @@ class Journal:
         if type(event) in PASSING:
             hub = self.hub
             if hub is not None and hub.heard(self.info.id):
-                hub.publish(
-                    Envelope(run_id=self.info.id, seq=self.seq, at=time.time(), path=path, event=event)
-                )  # fmt: skip
+                hub.publish(self._passing(time.time(), path, event))
         elif not self.silent:
             self._pending.append((time.time(), path, event))
             if type(event) is events.ModelFailed:
@@ -125,28 +148,25 @@ class Journal:
         follows at once, and is stored with it.
         """
         now = time.time()
-        rows = self._number(said, conversation, now)
+        rows = self._number(said, conversation, now) if said else _NO_ROWS
         if self.silent:
             self._pending.clear()
             return None
-        pending, self._pending = self._pending, []
-        pending.extend([(now, path, event) for event in happened])
-        pending.extend([(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
-        if run is not None and run.status is not None and len(pending) > 1:
-            _rest_last(pending)
-        envelopes = self._seal(pending)
+        new = self._take(path, happened, said, now, rests=run is not None and run.status is not None)
+        first = self.seq + 1
+        self.seq += len(new)
         if self.store is None:
-            self._publish(envelopes)
+            self._publish(first, new)
             return None
         if rows and conversation == "" and self.first_message == 0:
             self.first_message = rows[0].seq
             run = msgspec.structs.replace(run or RunChange(), first_message=rows[0].seq, forget_input=True)
         commit, self._held = self._held or self._empty(), None
         commit.seq, commit.at = self.seq, now
-        commit.events.extend([self._row(envelope) for envelope in envelopes])
+        commit.events.extend(_event_rows(first, new))
         commit.messages.extend(rows)
         commit.questions.extend(questions)
-        commit.calls.extend(self._ended(envelopes))
+        commit.calls.extend(self._calls(first, new))
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -155,20 +175,40 @@ class Journal:
             commit.finished.append(finished)
         if run is not None:
             commit.run = run if commit.run is None else _both(commit.run, run)
-        self._sealed.extend(envelopes)
         if hold:
-            self._held = commit
+            self._held, self._sealed = commit, [*self._sealed, *new]
             return None
-        envelopes, self._sealed = self._sealed, []
-        stored = self.store.commit(commit)
-        stored.add_done_callback(lambda future: self._stored(future, envelopes))
+        if self._sealed:
+            new, self._sealed = [*self._sealed, *new], []
+        return self._put(self.store, commit, new)
+
+    def _take(
+        self, path: tuple[str, ...], happened: Sequence[Event], said: Sequence[Said], now: float, *, rests: bool
+    ) -> list[Happened]:
+        """All that happened since the last commit, in order; whatever ends a run is its last event."""
+        new, self._pending = self._pending, []
+        if happened:
+            new.extend([(now, path, event) for event in happened])
+        if said:
+            new.extend([(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
+        if rests and len(new) > 1:
+            new.sort(key=_rests)
+        return new
+
+    def _put(self, store: Store, commit: Commit, happened: list[Happened]) -> "Future[None]":
+        first = self.seq - len(happened) + 1
+        stored = store.commit(commit)
+        if stored.done():
+            self._stored(stored, first, happened)
+        else:
+            stored.add_done_callback(lambda future: self._stored(future, first, happened))
         return stored
 
-    def _ended(self, envelopes: list[Envelope]) -> Sequence[CallRow]:
+    def _calls(self, first: int, happened: list[Happened]) -> Sequence[CallRow]:
         if not self._called:
             return ()
         self._called = False
-        return calls_of(envelopes, self.info.meter)
+        return calls_of(first, happened, self.info.meter)
 
     def _empty(self) -> Commit:
         info = self.info
@@ -182,18 +222,20 @@ class Journal:
             at=0.0,
         )
 
-    def _stored(self, future: "Future[None]", envelopes: list[Envelope]) -> None:
+    def _stored(self, future: "Future[None]", first: int, happened: list[Happened]) -> None:
         if future.cancelled():
             return
         if (failure := future.exception()) is None:
-            self._publish(envelopes)
+            self._publish(first, happened)
         elif self.failure is None and isinstance(failure, Exception):
             self.failure = failure
 
+    def _publish(self, first: int, happened: list[Happened]) -> None:
+        if self.hub is not None:
+            self.hub.happened(self.info.id, first, happened)
+
     def _number(self, said: Sequence[Said], conversation: str, now: float) -> list[MessageRow]:
         """Give messages their place in the thread."""
-        if not said:
-            return []
         for one in said:
             self.head_seq += 1
             one.seq = self.head_seq
@@ -203,31 +245,16 @@ class Journal:
             return []
         return [dump_message(one, conversation, self.info.id, now) for one in said]
 
-    def _seal(self, happened: list[tuple[float, tuple[str, ...], Event]]) -> list[Envelope]:
-        envelopes: list[Envelope] = []
-        for at, path, event in happened:
-            self.seq += 1
-            envelopes.append(Envelope(run_id=self.info.id, seq=self.seq, at=at, path=path, event=event))
-        return envelopes
 
-    def _publish(self, envelopes: list[Envelope]) -> None:
-        if self.hub is not None:
-            for envelope in envelopes:
-                self.hub.publish(envelope)
-
-    def _row(self, envelope: Envelope) -> EventRow:
-        path = self._encoded_paths.get(envelope.path)
-        if path is None:
-            path = self._encoded_paths[envelope.path] = events.encode(envelope.path).decode()
-        return EventRow(seq=envelope.seq, at=envelope.at, path=path, body=encode_event(envelope.event))
+def _rests(happened: Happened) -> bool:
+    return type(happened[2]) in events.RESTING
 
 
-def _rest_last(pending: list[tuple[float, tuple[str, ...], Event]]) -> None:
-    """Whatever ends a run is its last event."""
-    for index, (_, _, event) in enumerate(pending):
-        if type(event) in events.RESTING:
-            pending.append(pending.pop(index))
-            return
+def _event_rows(first: int, happened: list[Happened]) -> list[EventRow]:
+    return [
+        EventRow(seq=seq, at=at, path=_path(path).decode(), body=encode_event(event))
+        for seq, (at, path, event) in enumerate(happened, first)
+    ]
 
 
 def _both(first: RunChange, then: RunChange) -> RunChange:

@@ -2,39 +2,39 @@
 
 from collections.abc import Sequence
 
-from weft.events import Envelope, ModelFailed, ModelFinished
+from weft.events import ModelFailed, ModelFinished
+from weft.runtime.hub import Happened
 from weft.runtime.limits import Meter
 from weft.storage.accounts import NANO, CallRow
 
 
-def calls_of(envelopes: Sequence[Envelope], meter: Meter) -> list[CallRow]:
-    """The calls that ended in these events, each with what was reserved for it."""
+def calls_of(first: int, happened: Sequence[Happened], meter: Meter) -> list[CallRow]:
+    """The calls that ended in these events, numbered from ``first``, each with what was reserved for it."""
     rows: list[CallRow] = []
-    for envelope in envelopes:
-        event = envelope.event
+    for seq, (at, path, event) in enumerate(happened, first):
         if isinstance(event, ModelFinished):
-            rows.append(_finished(envelope, event, meter))
+            rows.append(_finished(seq, at, path, event, meter))
         elif isinstance(event, ModelFailed):
             rows.append(
                 CallRow(
-                    seq=envelope.seq,
-                    at=event.started_at or envelope.at,
-                    agent=_agent(envelope.path),
+                    seq=seq,
+                    at=event.started_at or at,
+                    agent=_agent(path),
                     model=event.model,
-                    duration=_millis(event.started_at, envelope.at),
+                    duration=_millis(event.started_at, at),
                     error=event.code,
-                    reservation=meter.let_go(envelope.path),
+                    reservation=meter.let_go(path),
                 )
             )
     return rows
 
 
-def _finished(envelope: Envelope, event: ModelFinished, meter: Meter) -> CallRow:
+def _finished(seq: int, at: float, path: tuple[str, ...], event: ModelFinished, meter: Meter) -> CallRow:
     usage = event.usage
     return CallRow(
-        seq=envelope.seq,
-        at=event.started_at or envelope.at,
-        agent=_agent(envelope.path),
+        seq=seq,
+        at=event.started_at or at,
+        agent=_agent(path),
         model=event.model,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -43,10 +43,10 @@ def _finished(envelope: Envelope, event: ModelFinished, meter: Meter) -> CallRow
         reasoning_tokens=usage.reasoning_tokens,
         audio_tokens=usage.audio_tokens,
         nanos=None if usage.cost is None else round(usage.cost * NANO),
-        duration=_millis(event.started_at, envelope.at),
+        duration=_millis(event.started_at, at),
         first_piece=None if event.first_piece_at is None else _millis(event.started_at, event.first_piece_at),
         finish=event.finish,
-        reservation=meter.let_go(envelope.path),
+        reservation=meter.let_go(path),
     )
 
 

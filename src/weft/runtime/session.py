@@ -1,6 +1,5 @@
 """One run being driven: its graph, and the graphs that it calls, each at a path of its own."""
 
-import time
 from asyncio import Future
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -102,7 +101,6 @@ class _Running:
         "_session",
         "_slots",
         "_start",
-        "_started",
         "_steps",
     )
 
@@ -115,8 +113,6 @@ class _Running:
         self._conversation = conversation
         self._rows = next((name for name, channel in graph.channels.items() if channel.stored == "rows"), None)
         self._slots = codec.Slots(graph) if self._journal.store is not None else None
-        self._started: dict[str, tuple[float, int]] = {}
-        """When the attempt of an activation that runs now began, and which one it is."""
         self._start = 0
         """Where the context on record begins; 0 while there is none."""
         self._steps = steps
@@ -191,14 +187,14 @@ class _Running:
             self._session.guard()
         if self._journal.silent:
             return
-        self._started[activation.id] = (time.time(), attempt)
-        self._journal.emit((*self._path, activation.id), events.NodeStarted(activation.node, attempt))
+        self._journal.started((*self._path, activation.id), activation.node, attempt)
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
         if self._journal.silent:
             return
-        started, attempt = self._started.pop(activation.id, (0.0, 1))
-        self._journal.emit((*self._path, activation.id), events.NodeFinished(activation.node, started, attempt))
+        path = (*self._path, activation.id)
+        started, node, attempt = self._journal.ended(path, (0.0, activation.node, 1))
+        self._journal.emit(path, events.NodeFinished(node, started, attempt))
         if not alone and self._journal.store is not None:
             step = int(activation.id.partition(":")[0])
             self._journal.commit(finished=codec.dump_update(self._graph, self._path_key, step, activation, update))
@@ -206,11 +202,12 @@ class _Running:
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
             return
-        started, _ = self._started.pop(activation.id, (0.0, attempt))
+        path = (*self._path, activation.id)
+        started, *_ = self._journal.ended(path, (0.0, activation.node, attempt))
         code = error.code if isinstance(error, WeftError) else "bug"
         message = str(error) if isinstance(error, WeftError) else describe(error)
         event = events.NodeFailed(activation.node, code, message, started, attempt, retrying)
-        self._journal.emit((*self._path, activation.id), event)
+        self._journal.emit(path, event)
 
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
         return self._commit(checkpoint, ())

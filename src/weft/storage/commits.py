@@ -7,7 +7,6 @@ array. What goes where, and what a commit that comes twice may do, is written he
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
@@ -31,34 +30,37 @@ from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
 from weft.storage.base import ENDED, RESTING, Commit, RunChange
 from weft.storage.ledger import LEDGER_COLUMNS, call_row
-from weft.storage.pieces import greatest
+from weft.storage.packing import pack_events, pack_state
+from weft.storage.pieces import counted_in, greatest, key_of
 from weft.storage.settling import settlement
-
-_pack = msgspec.msgpack.Encoder().encode
 
 NUMBER = BigInteger()
 _ZERO = literal_column("0", NUMBER)
 
 
 class Kind(Struct, frozen=True):
-    """One kind of rows: those below a ``parent`` (the number of a run or a thread), of an owner."""
+    """One kind of rows: those below a ``parent`` (the number of a run, a thread or a place), of an owner."""
 
     name: str
     table: Table
     parent: str
     columns: tuple[str, ...]
     """What a row has, in order, beside its parent and owner. ``run_id`` stands for the run's number."""
+    counted: str = ""
+    """The one of ``columns`` that counts rows in their parent, where both together are the key."""
 
     def type(self, column: str) -> TypeEngine[Any]:
-        return Text() if column == "run_id" else self.table.c[column].type
+        if column == "run_id":
+            return Text()
+        return NUMBER if column == self.counted else self.table.c[column].type
 
 
-EVENTS = Kind("events", t.events, "run", ("seq", "at", "path", "body"))
+EVENTS = Kind("events", t.events, "run", ("seq", "body"), counted="seq")
 MESSAGES = Kind("messages", t.messages, "thread", ("seq", "run_id", "conversation", "at", "tokens", "body"))
 CONTEXTS = Kind("contexts", t.contexts, "thread", ("conversation", "start", "body"))
-FINISHED = Kind("finished", t.finished, "thread", ("path", "step", "activation", "body"))
-CHECKPOINTS = Kind("checkpoints", t.checkpoints, "thread", ("path", "step", "version", "head", "ranges"))
-SLOTS = Kind("slots", t.slots, "thread", ("path", "channel", "step", "op", "body"))
+FINISHED = Kind("finished", t.finished, "place", ("step", "activation", "body"))
+CHECKPOINTS = Kind("checkpoints", t.checkpoints, "place", ("step", "body"), counted="step")
+SLOTS = Kind("slots", t.slots, "place", ("step", "body"), counted="step")
 QUESTIONS = Kind(
     *("questions", t.questions, "run"),
     ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at"),
@@ -68,15 +70,19 @@ KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, CA
 
 Parts = dict[str, list[tuple[Any, ...]]]
 """Rows by the name of their kind."""
+Place = Callable[[str, str], tuple[Any, ...]]
+"""What leads to the place of a graph (its path, "") or of a channel of it."""
 
 
-def add_rows(parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[Any, ...], *, stale: bool) -> None:
-    """Lay out the commit: each row begins with what leads to its parent, ``thread`` or ``run``.
+def add_rows(
+    parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[Any, ...], place: Place, *, stale: bool
+) -> None:
+    """Lay out the commit: each row begins with what leads to its parent, ``thread``, ``run`` or a ``place``.
 
     Of a ``stale`` commit (one that comes again, after others) nothing may replace what is newer.
     """
     if commit.events:
-        parts["events"] += [(*run, e.seq, e.at, e.path, e.body) for e in commit.events]
+        parts["events"].append((*run, commit.events[-1].seq, pack_events(commit.events)))
     if commit.messages:
         parts["messages"] += [
             (*thread, m.seq, m.run_id, m.conversation, m.at or commit.at, m.tokens, m.body) for m in commit.messages
@@ -84,10 +90,12 @@ def add_rows(parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[A
     if commit.contexts and not stale:
         parts["contexts"] += [(*thread, c.conversation, c.start, c.body) for c in commit.contexts]
     if commit.finished:
-        parts["finished"] += [(*thread, f.path, f.step, f.activation, f.body) for f in commit.finished]
+        parts["finished"] += [(*place(f.path, ""), f.step, f.activation, f.body) for f in commit.finished]
     for c in commit.checkpoints:
-        parts["checkpoints"].append((*thread, c.path, c.step, c.version, c.head, _pack(c.ranges)))
-        parts["slots"] += [(*thread, c.path, s.channel, c.step, s.op, s.body) for s in c.slots]
+        parts["checkpoints"].append((*place(c.path, ""), c.step, pack_state(c)))
+        for s in c.slots:
+            if s.op == "append":
+                parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
     for q in commit.questions:
         asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at)
         parts["questions"].append((*run, q.id, q.path, *asked))
@@ -110,6 +118,8 @@ def addition(
 ) -> Insert:
     """The statement that adds rows of a kind: one of parameters, or all of a ``source``."""
     columns = {kind.parent: parent, "owner": owner} | {name: value(name) for name in kind.columns}
+    if kind.counted:
+        columns["key"] = key_of(columns.pop(kind.parent), columns.pop(kind.counted))
     if kind is MESSAGES:
         columns["run"] = select(t.runs.c.n).where(t.runs.c.id == columns.pop("run_id")).scalar_subquery()
     if kind is QUESTIONS or kind is CALLS:
@@ -137,8 +147,7 @@ def addition(
 
 def _superseded(row: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
     """The step of this finished activation is closed: a later checkpoint has it in it."""
-    c = t.checkpoints.c
-    return exists().where(c.thread == row["thread"], c.path == row["path"], c.step > row["step"])
+    return exists().where(counted_in(t.checkpoints, row["place"], row["step"]))
 
 
 Value = Callable[[str], ColumnElement[Any]]
@@ -146,6 +155,8 @@ Value = Callable[[str], ColumnElement[Any]]
 
 TOUCH_COLUMNS: dict[str, TypeEngine[Any]] = {"head": NUMBER, "at": t.threads.c.updated_at.type, "rests": NUMBER}
 """What a commit says of its thread."""
+TOUCHED = 1.0
+"""Seconds by which the time of a thread may be behind while a run goes on."""
 
 CHANGE_COLUMNS: dict[str, TypeEngine[Any]] = {
     **{"status": Text(), "rests": NUMBER, "ended": NUMBER, "output": LargeBinary(), "error": Text()},
@@ -193,7 +204,7 @@ def touched(value: Value) -> ColumnElement[bool]:
     Two indexes hang on that time; to write them for each step would double what a step writes.
     """
     c, at = t.threads.c, value("at")
-    late = at > c.updated_at + literal_column("1.0")
+    late = at > c.updated_at + literal_column(str(TOUCHED))
     return (value("head") > c.head_seq) | late | ((value("rests") > _ZERO) & (at > c.updated_at))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
-from weft.storage.tables import SECONDS, events, owners, runs, workspaces
+from weft.storage.tables import SECONDS, SPAN, events, owners, runs, workspaces
 
 _TYPES: dict[str, TypeEngine[Any]] = {"n": BigInteger(), "t": Text(), "f": SECONDS, "b": LargeBinary()}
 
@@ -61,10 +61,24 @@ def named(column: Column[Any], n: Column[Any], label: str) -> ColumnElement[Any]
     return select(column).where(named.c.n == n).correlate(n.table).scalar_subquery().label(label)
 
 
+NONE: ColumnElement[int] = literal_column("0", BigInteger())
+_SPAN: ColumnElement[int] = literal_column(str(SPAN), BigInteger())
+
+
+def key_of(parent: ColumnElement[Any], number: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The key in a counted table of the row with this number."""
+    return parent * _SPAN + number
+
+
+def counted_in(table: Table, parent: ColumnElement[Any], after: ColumnElement[Any] = NONE) -> ColumnElement[bool]:
+    """The rows of a counted table that belong to this parent, with numbers above ``after``."""
+    return and_(table.c.key > key_of(parent, after), table.c.key < key_of(parent, _SPAN))
+
+
 def last_event(run: ColumnElement[Any]) -> ColumnElement[Any]:
     """The number of the last event of a run; 0 before there is one."""
-    last = select(func.max(events.c.seq)).where(events.c.run == run).correlate(runs).scalar_subquery()
-    return func.coalesce(last, literal_column("0"))
+    last = select(func.max(events.c.key)).where(counted_in(events, run)).correlate(runs).scalar_subquery()
+    return func.coalesce(last - key_of(run, NONE), NONE)
 
 
 def beyond(newest: bool, *pairs: tuple[ColumnElement[Any], Any]) -> ColumnElement[bool]:

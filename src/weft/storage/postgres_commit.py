@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.sql.type_api import TypeEngine
 
 from weft.errors import StoreError
@@ -51,13 +51,14 @@ from weft.storage.commits import (
 from weft.storage.pieces import greatest, last_event
 from weft.storage.query import Query
 from weft.storage.settling import SETTLING, settling
-from weft.storage.tables import SECONDS, finished, questions, runs, threads
+from weft.storage.tables import SECONDS, finished, places, questions, runs, threads
 
 _RUN: dict[str, TypeEngine[Any]] = {
     **{"i": NUMBER, "run_id": Text(), "fence": NUMBER, "before": NUMBER, "seq": NUMBER},
     **{"head": NUMBER, "at": SECONDS, "progress": NUMBER},
 }
 _CHANGING = {**_RUN, **{name: type for name, type in CHANGE_COLUMNS.items() if name not in _RUN}}
+_PLACE: dict[str, TypeEngine[Any]] = {"place": NUMBER, "i": NUMBER, "path": Text(), "channel": Text()}
 _PROGRESS, _AT = tuple(CHANGE_COLUMNS).index("progress"), tuple(CHANGE_COLUMNS).index("at")
 _FURTHER = [at for at, name in enumerate(CHANGE_COLUMNS) if name not in _RUN]
 _ZERO = literal_column("0", NUMBER)
@@ -104,6 +105,7 @@ class Batch:
         self.groups: list[Group] = []
         self.refused: dict[int, StoreError] = {}
         self.parts: Parts = {kind.name: [] for kind in KINDS} | {"settled": []}
+        self.places: dict[tuple[int, str, str], int] = {}
         known: dict[tuple[str, int], int] = {}
         for at, commit in enumerate(commits):
             self._add(at, commit, known)
@@ -125,15 +127,19 @@ class Batch:
         else:
             stale = group.follow(commit)
             group.commits.append(at)
-        add_rows(self.parts, commit, (i,), (i,), stale=stale)
+
+        def place(path: str, channel: str) -> tuple[Any, ...]:
+            return i, self.places.setdefault((i, path, channel), len(self.places))
+
+        add_rows(self.parts, commit, (i,), (i,), place, stale=stale)
 
     def _drop_closed(self) -> None:
         """Leave out activations whose step a checkpoint of this batch closes: a statement cannot see its own rows."""
         if finished := self.parts["finished"]:
-            newest: dict[tuple[int, str], int] = {}
-            for i, path, step, *_ in self.parts["checkpoints"]:
-                newest[i, path] = max(step, newest.get((i, path), step))
-            self.parts["finished"] = [row for row in finished if row[2] >= newest.get((row[0], row[1]), 0)]
+            newest: dict[int, int] = {}
+            for _, place, step, *_ in self.parts["checkpoints"]:
+                newest[place] = max(step, newest.get(place, step))
+            self.parts["finished"] = [row for row in finished if row[2] >= newest.get(row[1], 0)]
 
     def _once(self, kind: Kind, width: int) -> None:
         """An upsert may meet a row only once in a statement: the last one counts."""
@@ -160,9 +166,12 @@ class Batch:
             rows.append((*row, *[change[at] for at in _FURTHER]) if changing else row)
         values = _values("run", tuple(_CHANGING if changing else _RUN), rows)
         shape: list[tuple[str, bool]] = []
+        if self.places:
+            values |= _values("place", tuple(_PLACE), [(place, *key) for key, place in self.places.items()])
+            shape.append(("place", len(self.places) == 1))
         for kind in KINDS:
             if of_kind := self.parts[kind.name]:
-                values |= _values(kind.name, ("i", *kind.columns), of_kind)
+                values |= _values(kind.name, (*_leading(kind), *kind.columns), of_kind)
                 shape.append((kind.name, len(of_kind) == 1))
         if settled := self.parts["settled"]:
             values |= _values("settled", tuple(SETTLING), settled)
@@ -177,6 +186,11 @@ class Batch:
                 for at in group.commits:
                     outcomes[at] = refusal(self.commits[at], state.get(group.run_id))
         return outcomes
+
+
+def _leading(kind: Kind) -> tuple[str, ...]:
+    """What leads from a row to its parent."""
+    return ("i", "place") if kind.parent == "place" else ("i",)
 
 
 def _values(prefix: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -215,20 +229,53 @@ def _statement(shape: tuple[tuple[str, bool], ...], *, changing: bool, one: bool
     ok = _passed(changing=changing, one=one)
     ctes = [_change(ok), _withdraw(ok)] if changing else [_progress(ok)]
     ctes.append(_touch(ok))
-    kinds = {kind.name: kind for kind in KINDS}
+    kinds, place = {kind.name: kind for kind in KINDS}, None
     for name, lone in shape:
         if name == "settled":
             ctes.append(settling(ok, _rows(name, SETTLING, one=lone)))
             continue
+        if name == "place":
+            wanted = _rows(name, _PLACE, one=lone)
+            place = _places(ok, wanted, ctes)
+            continue
         kind = kinds[name]
-        rows = _rows(name, {"i": NUMBER, **{column: kind.type(column) for column in kind.columns}}, one=lone)
-        joined = rows.c.i == ok.c.i
-        source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind is CONTEXTS else joined)
-        parent = ok.c.n if kind.parent == "run" else ok.c.thread
+        types = dict.fromkeys(_leading(kind), NUMBER) | {column: kind.type(column) for column in kind.columns}
+        rows = _rows(name, types, one=lone)
+        if kind.parent == "place" and place is not None:
+            parent, joined = place.c.n, and_(rows.c.i == ok.c.i, rows.c.place == place.c.place)
+            source = ok.join(place, place.c.i == ok.c.i).join(rows, joined)
+        else:
+            parent, joined = ok.c.n if kind.parent == "run" else ok.c.thread, rows.c.i == ok.c.i
+            source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind is CONTEXTS else joined)
         ctes.append(addition(kind, parent, ok.c.owner, _column(rows), source).cte(f"add_{name}"))
-        if kind is CHECKPOINTS:
-            ctes.append(_close(ok, rows))
+        if kind is CHECKPOINTS and place is not None:
+            ctes.append(_close(place, rows))
     return Query(select(ok.c.i).add_cte(*ctes))
+
+
+def _places(ok: CTE, wanted: FromClause, ctes: list[CTE]) -> CTE:
+    """The number of each wanted place; those that are not there yet are made."""
+    c = places.c
+    here = and_(c.thread == ok.c.thread, c.path == wanted.c.path, c.channel == wanted.c.channel)
+    known = (
+        select(wanted.c.place, ok.c.i, ok.c.thread, wanted.c.path, wanted.c.channel, c.n)
+        .select_from(ok.join(wanted, wanted.c.i == ok.c.i).outerjoin(places, here))
+        .cte("known")
+    )
+    new = select(known.c.thread, known.c.path, known.c.channel).where(known.c.n.is_(None)).distinct()
+    adding = insert(places).from_select(["thread", "path", "channel"], new)
+    adding = adding.on_conflict_do_update(
+        index_elements=["thread", "path", "channel"], set_={"path": adding.excluded.path}
+    )
+    made = adding.returning(c.n, c.thread, c.path, c.channel).cte("made")
+    same = and_(made.c.thread == known.c.thread, made.c.path == known.c.path, made.c.channel == known.c.channel)
+    numbers = (
+        select(known.c.place, known.c.i, func.coalesce(known.c.n, made.c.n).label("n"))
+        .select_from(known.outerjoin(made, same))
+        .cte("place")
+    )
+    ctes += [known, made, numbers]
+    return numbers
 
 
 def _column(rows: FromClause) -> Any:
@@ -262,8 +309,8 @@ def _withdraw(ok: CTE) -> CTE:
     return update(questions).where(where).values(status=literal_column("'withdrawn'")).cte("withdraw")
 
 
-def _close(ok: CTE, rows: FromClause) -> CTE:
+def _close(place: CTE, rows: FromClause) -> CTE:
     """Forget the finished activations of steps that these checkpoints close."""
     done = finished.c
-    where = and_(done.thread == ok.c.thread, ok.c.i == rows.c.i, done.path == rows.c.path, done.step < rows.c.step)
+    where = and_(done.place == place.c.n, place.c.place == rows.c.place, done.step < rows.c.step)
     return delete(finished).where(where).cte("close")

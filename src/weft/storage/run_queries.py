@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal_column, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
-from weft.storage.pieces import last_event, mine, named, p, status_is
+from weft.storage.pieces import counted_in, key_of, last_event, mine, named, p, status_is
 from weft.storage.query import Now, Query
 from weft.storage.tables import events, owners, runs, threads, workers, workspaces
 
@@ -202,24 +202,20 @@ CANCEL = Query(
     )
     .returning(runs.c.n, runs.c.owner, runs.c.target)
 )
+_asked = select(runs.c.n).where(runs.c.id == p("id"), mine(runs)).scalar_subquery()
 EVENTS = Query(
-    select(events.c.seq, events.c.at, events.c.path, events.c.body)
-    .where(
-        events.c.run == select(runs.c.n).where(runs.c.id == p("id"), mine(runs)).scalar_subquery(),
-        events.c.seq > p("after"),
-    )
-    .order_by(events.c.seq)
+    select(events.c.key, events.c.body)
+    .where(counted_in(events, _asked, p("after", "n")))
+    .order_by(events.c.key)
     .limit(p("limit", "n"))
 )
+"""The rows that hold events after a number: each holds one at least."""
 ADD_LAST_EVENT = Query(
     insert(events)
     .inline()
     .values(
-        run=p("run"),
-        seq=last_event(p("run", "n")) + literal_column("1"),
+        key=key_of(p("run", "n"), last_event(p("run", "n")) + literal_column("1")),
         owner=p("owner"),
-        at=p("at"),
-        path=p("path"),
         body=p("body"),
     )
 )

@@ -13,7 +13,9 @@ from weft.storage import run_queries as q
 from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
+from weft.storage.packing import pack_events, unpack_events
 from weft.storage.query import Row, Steps
+from weft.storage.tables import SPAN
 from weft.storage.thread_queries import USE_THREAD, WITHDRAW
 
 _RUN_FIELDS = RunRecord.__struct_fields__
@@ -116,8 +118,8 @@ class SqlRuns:
                     raise _no_run(run_id)
                 return None
             n, owner, target = rows[0]
-            path = msgspec.json.encode([target]).decode()
-            yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "at": at, "path": path, "body": body}
+            last = EventRow(seq=0, at=at, path=msgspec.json.encode([target]).decode(), body=body)
+            yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
             yield WITHDRAW, {"run": n}
             return _run((yield q.RUN_BY_N, {"n": n})[0])
 
@@ -128,7 +130,8 @@ class SqlRuns:
             rows = yield q.EVENTS, {"id": run_id, "after": after, "limit": limit, **_whose(scope)}
             if not rows and not (yield q.RUN_EXISTS, {"id": run_id, **_whose(scope)}):
                 raise _no_run(run_id)
-            return [EventRow(seq=seq, at=at, path=path, body=body) for seq, at, path, body in rows]
+            found = [event for n, body in rows for event in unpack_events(n % SPAN, body, after)]
+            return found[:limit]
 
         return await self._database.read(steps)
 

@@ -4,9 +4,10 @@ Threads, runs, owners and workspaces have a number (``n``) beside their id, and 
 carry that number: an id of 25 characters in each message, event and slot would be a third of the file.
 Every row with a user's data says whose it is: ``owner`` is the number of a (workspace, user) pair.
 
-On SQLite the tables of small rows are clustered by their key (``WITHOUT ROWID``: one tree, no second
-index). Bodies of messages and slots may well exceed a kilobyte, where a clustered row would spill to
-a page of its own, so these two are ordinary tables.
+What is written at every step (events, checkpoints, slots) has one number for its key: on SQLite that is the
+row's place in the table's only tree, a third cheaper than a key of two columns, and a body of a kilobyte
+stays in its page (``docs/decisions/0012-a-step-is-two-rows.md``). Other small rows are clustered by their key
+(``WITHOUT ROWID``). Messages are an ordinary table, as they may be long.
 
 There are no foreign keys: each row is written in the transaction that has just read its parent, and the
 check would cost a lookup for every event.
@@ -166,51 +167,42 @@ contexts = _clustered(
     key=("thread", "conversation"),
 )
 
-events = _clustered(
-    "events",
-    _column("run"),
-    _column("seq"),
-    _column("owner"),
-    _column("at", SECONDS),
-    _column("path", Text),
-    _column("body", LargeBinary),
-    key=("run", "seq"),
-)
+SPAN = 2**32
+"""In a ``_counted`` table the key of a row is ``parent * SPAN + number``: the parent's rows lie side by side."""
 
-checkpoints = _clustered(
-    "checkpoints",
-    _column("thread"),
-    _column("path", Text),
-    _column("step"),
-    _column("owner"),
-    _column("version", Text),
-    _column("head", LargeBinary),
-    _column("ranges", LargeBinary),
-    key=("thread", "path", "step"),
-)
 
-slots = Table(
-    "slots",
+def _counted(name: str, *items: SchemaItem) -> Table:
+    return Table(name, metadata, Column("key", NUMBER, primary_key=True, autoincrement=False), _column("owner"), *items)
+
+
+events = _counted("events", _column("body", LargeBinary))
+"""One row for the events of a commit, counted in its run by the last of them."""
+
+places = Table(
+    "places",
     metadata,
+    _number(),
     _column("thread"),
     _column("path", Text),
     _column("channel", Text),
-    _column("step"),
-    _column("owner"),
-    _column("op", Text),
-    _column("body", LargeBinary),
-    PrimaryKeyConstraint("thread", "path", "channel", "step"),
+    UniqueConstraint("thread", "path", "channel"),
 )
+"""Where in a thread state is kept: the number of a graph (its path) and, for appends, of a channel of it."""
+
+checkpoints = _counted("checkpoints", _column("body", LargeBinary))
+"""Counted in its place by the step. The body holds the values that were set in this step."""
+
+slots = _counted("slots", _column("body", LargeBinary))
+"""What a step appended to a channel, counted in the channel's place by the step."""
 
 finished = _clustered(
     "finished",
-    _column("thread"),
-    _column("path", Text),
+    _column("place"),
     _column("step"),
     _column("activation", Text),
     _column("owner"),
     _column("body", LargeBinary),
-    key=("thread", "path", "step", "activation"),
+    key=("place", "step", "activation"),
 )
 
 questions = _clustered(

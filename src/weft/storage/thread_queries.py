@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, literal_column, null, select, union_all, update
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
 from weft.storage.budgets import FORGET_BUDGETS
 from weft.storage.ledger import FORGET_CALLS
-from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, beyond, greatest, mine, named, p, status_is
+from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, beyond, counted_in, greatest, mine, named, p, status_is
 from weft.storage.query import Query
 from weft.storage.tables import (
     blobs,
@@ -19,6 +19,7 @@ from weft.storage.tables import (
     finished,
     messages,
     owners,
+    places,
     questions,
     runs,
     slots,
@@ -134,12 +135,26 @@ def thread_page(*, user: bool, newest: bool, cursor: bool) -> Query:
     return Query(query.order_by(*(column.desc() if newest else column for column in order)))
 
 
+def _counted_below(table: Table, parents: Table) -> Select[Any]:
+    """The keys of rows that are counted in the thread's runs or places."""
+    return (
+        select(table.c.key)
+        .select_from(parents.join(table, counted_in(table, parents.c.n)))
+        .where(parents.c.thread == p("n"))
+    )
+
+
 def _deletions() -> Sequence[Query]:
     of_runs = select(runs.c.n).where(runs.c.thread == p("n"))
     accounts = (*FORGET_CALLS, *FORGET_BUDGETS)
-    parts = [delete(table).where(table.c.run.in_(of_runs)) for table in (events, questions)]
-    below = (messages, contexts, checkpoints, slots, finished, runs)
-    parts += [delete(table).where(table.c.thread == p("n")) for table in below]
+    of_places = select(places.c.n).where(places.c.thread == p("n"))
+    parts = [delete(events).where(events.c.key.in_(_counted_below(events, runs)))]
+    parts += [delete(table).where(table.c.key.in_(_counted_below(table, places))) for table in (checkpoints, slots)]
+    parts += [
+        delete(questions).where(questions.c.run.in_(of_runs)),
+        delete(finished).where(finished.c.place.in_(of_places)),
+    ]
+    parts += [delete(table).where(table.c.thread == p("n")) for table in (messages, contexts, places, runs)]
     return [*accounts, *map(Query, parts), Query(delete(threads).where(threads.c.n == p("n")))]
 
 
@@ -187,34 +202,6 @@ def in_view(*, nested: bool) -> Query:
     of_it = and_(elsewhere, m.conversation == p("conversation")) if nested else ~elsewhere
     columns = (m.seq, m.conversation, null(), m.at, m.body, m.tokens)
     return Query(select(*columns).where(m.thread == p("n"), of_it, m.seq >= p("start")).order_by(m.seq))
-
-
-SNAPSHOT = Query(
-    select(checkpoints.c.thread, checkpoints.c.step, checkpoints.c.version, checkpoints.c.head, checkpoints.c.ranges)
-    .where(checkpoints.c.thread == p("n"), checkpoints.c.path == p("path"))
-    .order_by(checkpoints.c.step.desc())
-    .limit(1)
-)
-FINISHED = Query(
-    select(finished.c.path, finished.c.step, finished.c.activation, finished.c.body)
-    .where(finished.c.thread == p("n"), finished.c.path == p("path"), finished.c.step >= p("step"))
-    .order_by(finished.c.step, finished.c.activation)
-)
-
-
-@cache
-def slot_ranges(count: int) -> Query:
-    """The slots of ``count`` channels, each from the step of its base to that of its last change."""
-
-    def one(i: int) -> Select[Any, Any, Any, Any]:
-        return select(slots.c.step, slots.c.channel, slots.c.op, slots.c.body).where(
-            slots.c.thread == p("n"),
-            slots.c.path == p("path"),
-            slots.c.channel == p(f"channel{i}"),
-            slots.c.step.between(p(f"base{i}"), p(f"last{i}")),
-        )
-
-    return Query(union_all(*(one(i) for i in range(count))) if count > 1 else one(0))
 
 
 # Blobs.

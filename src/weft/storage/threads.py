@@ -3,22 +3,19 @@
 import time
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from weft.errors import Conflict, NotFound
 from weft.storage import thread_queries as q
-from weft.storage.base import ContextRow, FinishedRow, MessageRow, Opened, Page, Scope, SlotRow, Snapshot, ThreadRecord
+from weft.storage.base import ContextRow, MessageRow, Opened, Page, Scope, ThreadRecord
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
 from weft.storage.query import Row, Steps
+from weft.storage.state import newest
 
 _FIELDS = ThreadRecord.__struct_fields__
 _LAST = 2**62
-_Op = Literal["set", "append", "delete"]
-_ranges = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 
 
 class SqlThreads:
@@ -138,36 +135,13 @@ def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[O
     if conversation is not None and head_seq:
         values = {"n": n, "conversation": conversation, "start": start or 1}
         said = yield q.in_view(nested=bool(conversation)), values
-    snapshot = None if path is None else (yield from _snapshot(n, path))
+    snapshot = None if path is None else (yield from newest(n, path))
     return Opened(
         head_seq=head_seq,
         created_at=created_at,
         context=context,
         messages=tuple([_message(row) for row in said]),
         snapshot=snapshot,
-    )
-
-
-def _snapshot(n: int, path: str) -> Steps[Snapshot | None]:
-    rows = yield q.SNAPSHOT, {"n": n, "path": path}
-    if not rows:
-        return None
-    n, step, version, head, packed = rows[0]
-    ranges = _ranges(packed)
-    slots: Sequence[Row] = ()
-    if ranges:
-        values: dict[str, Any] = {"n": n, "path": path}
-        for i, (channel, (base, last)) in enumerate(ranges.items()):
-            values |= {f"channel{i}": channel, f"base{i}": base, f"last{i}": last}
-        slots = sorted((yield q.slot_ranges(len(ranges)), values), key=lambda row: (row[0], row[1]))
-    done = yield q.FINISHED, {"n": n, "path": path, "step": step}
-    return Snapshot(
-        step=step,
-        version=version,
-        head=head,
-        ranges=ranges,
-        slots=tuple([(at, SlotRow(channel=channel, op=op, body=body)) for at, channel, op, body in slots]),
-        finished=tuple([FinishedRow(path=path, step=at, activation=name, body=body) for path, at, name, body in done]),
     )
 
 

@@ -6,6 +6,7 @@ is told that it is done only after that COMMIT; if it fails, all of the batch ar
 Where a COMMIT waits for the disk (``synchronous=FULL``), a thread writes. Where it does not, the event
 loop itself writes, a short batch at a time, as handing it to a thread and back would cost more than the
 writing (``docs/decisions/0010-sqlite-writes-on-the-loop.md``); the thread is then for what may take long.
+A run that commits alone, one step after the other, does not even wait for the loop's next turn.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ BATCH = 512
 """Operations in one transaction of the thread at most: what a failed COMMIT takes down with it."""
 TURN = 64
 """Operations in one transaction on the loop at most: a millisecond."""
+STREAK = 16
+"""Commits that a run which is alone may write at once before the loop gets its turn."""
 CHECKPOINT = 250
 """Transactions on the loop until the log is to be brought into the database, elsewhere."""
 PATIENCE = 5_000
@@ -57,6 +60,8 @@ class Writer:
         self._lock = threading.Lock()
         self._due: asyncio.AbstractEventLoop | None = None
         self._transactions = 0
+        self._streak: tuple[str, int] = "", 0
+        """The run that committed last, and nobody beside it; how often it may again before the loop's turn."""
         self._closed = False
         self._open()
         self._wake: SimpleQueue[bool] = SimpleQueue()
@@ -76,6 +81,9 @@ class Writer:
         if self._closed:
             raise StoreError("the store is closed")
         future = loop.create_future()
+        if self._streak[1] and not self._line and isinstance(work, Commit) and work.run_id == self._streak[0]:
+            self._at_once((work, future))
+            return future
         self._line.append((work, future))
         if not (self._on_loop and brief):
             self._wake.put(True)
@@ -104,27 +112,50 @@ class Writer:
         self._thread.join()
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Write what is in line, on the loop, unless somebody else is at it or another process has the lock."""
+        """Write what is in line, on the loop, unless somebody else is at it."""
         self._due = None
         if not self._lock.acquire(blocking=False):
             self._wake.put(True)
             return
         try:
             batch = self._take(TURN)
-            outcomes = self._write(batch) if batch else []
-            if outcomes is None:
-                self._line.extendleft(reversed(batch))
-                self._wake.put(True)
-                return
+            outcomes = self._write_here(batch) if batch else []
         finally:
             self._lock.release()
+        if outcomes is None:
+            return
         deliver(outcomes, loop)
+        alone = batch[0][0] if len(batch) == 1 else None
+        self._streak = (alone.run_id, STREAK) if isinstance(alone, Commit) else ("", 0)
         if self._line:
             self._due = loop
             loop.call_soon(self._turn, loop)
+
+    def _at_once(self, ticket: Ticket) -> None:
+        """Write it before anything else happens, unless somebody else is at it."""
+        if not self._lock.acquire(blocking=False):
+            self._line.append(ticket)
+            self._wake.put(True)
+            return
+        try:
+            outcomes = self._write_here([ticket])
+        finally:
+            self._lock.release()
+        if outcomes is not None:
+            self._streak = self._streak[0], self._streak[1] - 1
+            _settle(outcomes)
+
+    def _write_here(self, batch: list[Ticket]) -> list[Outcome] | None:
+        """On the loop; where another process has the lock, ``None``, and the thread will do it."""
+        outcomes = self._write(batch)
+        if outcomes is None:
+            self._line.extendleft(reversed(batch))
+            self._wake.put(True)
+            return None
         self._transactions += 1
         if self._transactions % CHECKPOINT == 0 and self._checkpoint is not None and not self._closed:
             self._checkpoint()
+        return outcomes
 
     def _run(self) -> None:
         """The thread: write what is in line whenever it is woken."""

@@ -33,15 +33,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "checkpoints",
-        sa.Column("thread", NUMBER, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("step", NUMBER, nullable=False),
+        sa.Column("key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("head", sa.LargeBinary(), nullable=False),
-        sa.Column("ranges", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("thread", "path", "step", name="checkpoints_pk"),
-        sqlite_with_rowid=False,
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="checkpoints_pk"),
     )
     op.create_table(
         "contexts",
@@ -55,24 +50,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "events",
-        sa.Column("run", NUMBER, nullable=False),
-        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
-        sa.Column("at", SECONDS, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("run", "seq", name="events_pk"),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("key", name="events_pk"),
     )
     op.create_table(
         "finished",
-        sa.Column("thread", NUMBER, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("place", NUMBER, nullable=False),
         sa.Column("step", NUMBER, nullable=False),
         sa.Column("activation", sa.Text(), nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("thread", "path", "step", "activation", name="finished_pk"),
+        sa.PrimaryKeyConstraint("place", "step", "activation", name="finished_pk"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -97,6 +87,15 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("n", name="owners_pk"),
         sa.UniqueConstraint("workspace", "user_id", name="owners_workspace_user_id_uq"),
+    )
+    op.create_table(
+        "places",
+        _number(),
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="places_pk"),
+        sa.UniqueConstraint("thread", "path", "channel", name="places_thread_path_channel_uq"),
     )
     op.create_table(
         "questions",
@@ -154,14 +153,10 @@ def upgrade() -> None:
     op.create_index("runs_workspace_ix", "runs", ["workspace", "n"], unique=False)
     op.create_table(
         "slots",
-        sa.Column("thread", NUMBER, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("step", NUMBER, nullable=False),
+        sa.Column("key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
-        sa.Column("op", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("thread", "path", "channel", "step", name="slots_pk"),
+        sa.PrimaryKeyConstraint("key", name="slots_pk"),
     )
     op.create_table(
         "threads",
