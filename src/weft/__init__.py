@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weft.events import Envelope as Envelope
     from weft.memory.window import ContextPolicy as ContextPolicy
     from weft.messages import Message as Message
+    from weft.runtime.budgets import Budget as Budget
     from weft.runtime.limits import Limits as Limits
     from weft.runtime.result import Result as Result
     from weft.tools.base import Tool as Tool
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "Agent": "weft.agents.agent",
     "App": "weft.app",
+    "Budget": "weft.runtime.budgets",
     "Command": "weft.workflows.stategraph",
     "Context": "weft.engine.context",
     "ContextPolicy": "weft.memory.window",

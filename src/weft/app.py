@@ -11,12 +11,14 @@ from weft.engine.context import Target
 from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
+from weft.runtime.budgets import Budget, BudgetState
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
 from weft.runtime.limits import Limits
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import block
+from weft.storage.accounts import CostRow, Dimension, Of, Per
 from weft.storage.base import MessageRow, RunRecord, Scope, Store
 
 if TYPE_CHECKING:
@@ -41,11 +43,13 @@ class App:
         workspace: str = "default",
         deps: Any = None,
         lease: float = 30.0,
+        budgets: Sequence[Budget] = (),
     ) -> None:
         self.workspace = workspace
         self.store_url = store
         self._deps = deps
         self._lease = lease
+        self._budgets = tuple(budgets)
         self._targets: dict[str, Target] = {}
         self._store: Store | None = None
         self._runner: Runner | None = None
@@ -97,7 +101,7 @@ class App:
                 from weft.storage import open_store  # noqa: PLC0415
 
                 self._store = await open_store(self.store_url)
-                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps)
+                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps, budgets=self._budgets)
         return self
 
     async def close(self) -> None:
@@ -211,6 +215,40 @@ class App:
         if record.status == "paused":
             raise UsageError(f"run {run_id} waits for more answers: give them too, all or one by one with `answer`")
         return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
+
+    # Money
+
+    async def costs(
+        self,
+        *by: Dimension,
+        since: float = 0.0,
+        until: float | None = None,
+        user: str | None = None,
+        only: Mapping[Dimension, str] | None = None,
+    ) -> Sequence[CostRow]:
+        """Sums over all model calls that began in ``since <= at < until``, told apart ``by`` what you say.
+
+        ``await app.costs("model", "day")`` has a row for each model and day; ``only={"thread": "t1"}`` counts
+        nothing else.
+        """
+        await self.open()
+        return await self.store.ledger.sums(Scope(self.workspace, user), by, since=since, until=until, only=only)
+
+    async def budgets(self) -> list[BudgetState]:
+        """The budgets of the workspace, and what is used of them."""
+        await self.open()
+        return await self.runner.book.states(self.workspace)
+
+    async def set_budget(self, budget: Budget) -> None:
+        """Put a budget on record, in place of any of the same kind, subject and period."""
+        await self.open()
+        await self.runner.book.set(self.workspace, budget)
+
+    async def remove_budget(self, of: Of, per: Per, subject: str = "") -> None:
+        """Raises: NotFound, where none of that kind, period and subject is on record."""
+        await self.open()
+        if not await self.runner.book.remove(self.workspace, of, per, subject):
+            raise NotFound(f"no budget of {of} {subject or '(general)'} per {per} is on record")
 
     # For servers
 

@@ -89,6 +89,19 @@ def allowance(row: BudgetRow, subject: str, now: float, since: float = 0.0) -> A
     return Allowance(budget=row, subject=subject, starts_at=starts_at, ends_at=ends_at, since=since)
 
 
+class BudgetState(Struct, frozen=True):
+    """A budget, and how much of it is used; that is not said of one that each user, thread or run has for itself."""
+
+    budget: Budget
+    resets_at: float | None
+    """When its period ends, in seconds since the epoch."""
+    usd: float | None = None
+    tokens: int | None = None
+    held_usd: float | None = None
+    """Reserved for calls that are being made."""
+    held_tokens: int | None = None
+
+
 class Book:
     """Which budgets there are, as this process knows them: asked at most every ``FRESH`` seconds."""
 
@@ -109,9 +122,31 @@ class Book:
         self._known[workspace] = asked, rows
         return rows
 
-    def forget(self) -> None:
-        """Ask again: somebody here has changed one."""
+    async def set(self, workspace: str, budget: Budget) -> None:
+        """Put it on record: it holds at once in this process, and in all others within ``FRESH`` seconds."""
+        await self.store.budgets.set(workspace, budget.row())
         self._known.clear()
+
+    async def remove(self, workspace: str, of: Of, per: Per, subject: str = "") -> bool:
+        """Whether there was one on record. One of the program's own holds again then."""
+        removed = await self.store.budgets.remove(workspace, BudgetRow(of=of, per=per, subject=subject))
+        self._known.clear()
+        return removed
+
+    async def states(self, workspace: str) -> list[BudgetState]:
+        """All budgets, and how much of each is used in this period."""
+        self._known.clear()
+        now = time.time()
+        return [await self._state(workspace, row, now) for row in await self.rows(workspace)]
+
+    async def _state(self, workspace: str, row: BudgetRow, now: float) -> BudgetState:
+        one = allowance(row, row.subject, now)
+        alone = row.of == "workspace" or row.subject != ""
+        tally = await self.store.budgets.used(workspace, one) if alone else None
+        if tally is None:
+            return BudgetState(budget_of(row), one.ends_at)
+        held = tally.held_nanos / NANO, tally.held_tokens
+        return BudgetState(budget_of(row), one.ends_at, tally.nanos / NANO, tally.tokens, *held)
 
 
 def _key(row: BudgetRow) -> tuple[str, str, str]:

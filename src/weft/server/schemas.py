@@ -107,18 +107,20 @@ LastEventId = Annotated[
 ]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What clients send: nothing beyond what is named, and nothing of another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class TextPart(_Body):
+class TextPart(Body):
     """Words of a person."""
 
     type: Literal["text"]
     text: Annotated[Words, Field(min_length=1)]
 
 
-class MediaPart(_Body):
+class MediaPart(Body):
     """An image, a sound or a file: by address, by value (base64), or by the SHA-256 of a stored blob."""
 
     type: Literal["media"]
@@ -138,7 +140,7 @@ class MediaPart(_Body):
 Part = Annotated[TextPart | MediaPart, Field(discriminator="type")]
 
 
-class LimitsBody(_Body):
+class LimitsBody(Body):
     """Limits of a run; what is not said is no limit."""
 
     turns: Annotated[int | None, Field(ge=0, le=2**53)] = None
@@ -153,7 +155,7 @@ class LimitsBody(_Body):
         return Limits(**self.model_dump())
 
 
-class StartRun(_Body):
+class StartRun(Body):
     """Run a target on an input, in a new thread or in a known one."""
 
     target: Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
@@ -174,19 +176,19 @@ class StartRun(_Body):
         return [part.model_dump(exclude_none=True) for part in self.input]
 
 
-class RenameThread(_Body):
+class RenameThread(Body):
     """A new title."""
 
     title: Annotated[Words, Field(max_length=200)]
 
 
-class CancelRun(_Body):
+class CancelRun(Body):
     """Why it should end."""
 
     reason: Annotated[Words | None, Field(max_length=500)] = None
 
 
-class AnswerRun(_Body):
+class AnswerRun(Body):
     """Answers to questions, by their ids; or for a run that a limit paused, the limits under which it goes on."""
 
     answers: Annotated[

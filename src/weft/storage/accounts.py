@@ -1,6 +1,6 @@
 """What a store keeps of money: model calls in the ledger, budgets, and what is reserved of them."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -10,6 +10,8 @@ Dimension: TypeAlias = Literal[
     "model", "agent", "run", "thread", "user", "workspace", "hour", "day", "month", "finish", "error"
 ]
 """By what costs may be told apart. Times are UTC: ``2026-11-21T09`` is an hour, ``2026-11`` a month."""
+
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 NANO = 1_000_000_000
 """Money is kept in whole billionths of a dollar, so that sums are exact."""
@@ -123,3 +125,8 @@ class CostRow(Struct, frozen=True, kw_only=True):
     """Milliseconds, all together."""
     first_piece: float | None
     """Milliseconds until the first piece, on the average of those that had one."""
+
+    @property
+    def usd(self) -> float | None:
+        """US dollars, as far as prices are known."""
+        return None if self.nanos is None else self.nanos / NANO

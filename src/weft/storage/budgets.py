@@ -60,11 +60,11 @@ _USED = (_T.nanos, _T.tokens, _T.held_nanos, _T.held_tokens)
 
 
 @cache
-def _found(count: int, *, lock: bool) -> Query:
+def _found(count: int) -> Query:
     """The tallies of these allowances, each locked, always in the same order."""
     query = select(_T.n, _T.of, _T.subject, _T.per, *_USED)
     query = query.where(_T.workspace == WORKSPACE_OF, or_(*[_is(i) for i in range(count)])).order_by(_T.n)
-    return Query(query.with_for_update() if lock else query)
+    return Query(query.with_for_update())
 
 
 @cache
@@ -178,22 +178,22 @@ class SqlBudgets:
 
     async def used(self, workspace: str, allowance: Allowance) -> Tally:
         def steps() -> Steps[Tally]:
-            rows = yield _found(1, lock=False), {"workspace": workspace, **_keys((allowance,))}
+            rows = yield from _locked(workspace, (allowance,))
             return _tally(rows[0]) if rows else Tally()
 
-        return await self._database.read(steps)
+        return await self._database.write(steps)
 
     async def reserve(self, wanted: Reservation, ttl: float) -> Shortage | None:
         return await self._database.write(lambda: _reserve(wanted, ttl))
 
 
 def _reserve(wanted: Reservation, ttl: float) -> Steps[Shortage | None]:
-    rows = yield from _locked(wanted)
+    rows = yield from _locked(wanted.workspace, wanted.under)
     short = _short(wanted, rows)
     if short is not None:
         for row in rows:
             yield from _sweep(row[0], ttl)
-        rows = yield from _locked(wanted)
+        rows = yield from _locked(wanted.workspace, wanted.under)
         if (short := _short(wanted, rows)) is not None:
             return short
     more, note = _take(len(rows))
@@ -205,22 +205,22 @@ def _reserve(wanted: Reservation, ttl: float) -> Steps[Shortage | None]:
     return None
 
 
-def _locked(wanted: Reservation) -> Steps[Sequence[Row]]:
+def _locked(workspace: str, under: Sequence[Allowance]) -> Steps[Sequence[Row]]:
     """The tallies of all allowances, ours until the transaction ends; made where they are new."""
-    query = _found(len(wanted.under), lock=True)
-    values = {"workspace": wanted.workspace, **_keys(wanted.under)}
+    query = _found(len(under))
+    values = {"workspace": workspace, **_keys(under)}
     rows = yield query, values
-    if len(rows) == len(wanted.under):
+    if len(rows) == len(under):
         return rows
     known = {tuple(row[1:4]) for row in rows}
-    for one in sorted(wanted.under, key=_key):
+    for one in sorted(under, key=_key):
         if _key(one) not in known:
             of, subject, per = _key(one)
             made = {"of": of, "subject": subject, "per": per, "starts_at": one.starts_at}
-            yield _made(one.budget.of), {"workspace": wanted.workspace, "since": max(one.since, one.starts_at), **made}
-    latest = max(one.starts_at for one in wanted.under)
+            yield _made(one.budget.of), {"workspace": workspace, "since": max(one.since, one.starts_at), **made}
+    latest = max(one.starts_at for one in under)
     if latest:
-        yield _PRUNE, {"workspace": wanted.workspace, "old": latest - _KEPT}
+        yield _PRUNE, {"workspace": workspace, "old": latest - _KEPT}
     return (yield query, values)
 
 

@@ -85,7 +85,6 @@ _DIMENSIONS: Mapping[Dimension, ColumnElement[Any]] = {
     "finish": _C.finish,
     "error": func.coalesce(_C.error, literal_column("''")),
 }
-DIMENSIONS: tuple[Dimension, ...] = tuple(_DIMENSIONS)
 
 
 def _sum(value: Any, label: str) -> ColumnElement[Any]:
