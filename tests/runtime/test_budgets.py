@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -56,8 +55,9 @@ async def test_a_call_that_would_exceed_is_not_made(apps: Any) -> None:
     assert [(await app.run(one, "x", user="ada")).status for _ in range(2)] == ["finished"] * 2
     paused = await app.run(one, "x", user="ada", thread="t1")
     assert (paused.status, paused.output, paused.stop.code, paused.stop.limit) == ("paused", None, "budget", "user/day")
-    told = "budget of user 'ada' ($0.18 per day) has $0.0900 left, and the next call may cost $0.1000; it is whole again at"
-    assert told in str(paused.stop)
+    told = str(paused.stop)
+    assert "budget of user 'ada' ($0.18 per day) has $0.0900 left" in told
+    assert "the next call may cost $0.1000; it is whole again at 2" in told
     assert len(one.model.asked) == 2
     seen = [envelope.event for envelope in await app.events(ALL, paused.run_id)]
     assert isinstance(seen[-2], LimitReached)
@@ -77,7 +77,7 @@ async def test_each_kind_holds_over_turns_and_nested_calls(apps: Any, of: Any) -
         return await ctx.call(inner, "x")
 
     outer = Agent("outer", model=Scripted([call("delegate")], order="repeat", name="m"), tools=[delegate])
-    app = apps(outer, budgets=[Budget(of, tokens=20_000)])
+    app = apps(outer, budgets=[Budget(of, tokens=5_000)])
     paused = await app.run(outer, "x")
     assert (paused.status, paused.stop.limit) == ("paused", f"{of}/total")
     (state,) = await app.budgets()
@@ -236,9 +236,12 @@ async def test_what_a_killed_process_held_comes_back(apps: Any, shared_url: str,
     assert (await app.run(one, "x", thread="t2")).paused
     os.kill(child.pid, signal.SIGKILL)
     await child.wait()
-    until = time.monotonic() + 20
-    while (result := await app.run(one, "x", thread="t3")).paused and time.monotonic() < until:
-        await asyncio.sleep(0.2)
+    result = await app.run(one, "x")
+    for _ in range(100):
+        if not result.paused:
+            break
+        await asyncio.sleep(0.2)  # until its lease is over
+        result = await app.run(one, "x")
     assert result.output == "ok"
     (state,) = await app.budgets()
     assert (state.usd, state.held_usd) == (0.05, 0.0)
