@@ -22,8 +22,8 @@ RUNS = int(os.environ.get("LEAK_RUNS", "2000"))
 TOGETHER = 25
 PER_RUN = 0.5
 """Blocks of memory that a run may leave on the average: none, but for noise. An object is at least one."""
-MEGABYTES = 16
-"""By which the process may grow meanwhile: the databases' own caches."""
+MEGABYTES = 48
+"""By which the process may grow meanwhile: three connections of SQLite have a cache of 16 each."""
 
 
 def add(a: int, b: int) -> int:

@@ -24,17 +24,32 @@ async def ask(model: Model, hooks: tuple[Hook, ...], request: Request, ctx: Cont
     Raises:
         ModelError: the call failed, or the model ended without an answer.
     """
-    asked: Ask = partial(_called, model, ctx)
-    for hook in reversed(hooks):
-        asked = partial(_around, hook, ctx, asked)
+    if hooks:
+        return await _heard(model, _onion(model, hooks, ctx)(request), ctx, None)
+    if (purse := ctx.run.meter.purse) is not None:
+        await set_aside(purse, model, request, ctx)
+    call = _Call(model, ctx)
+    try:
+        return await _heard(model, model.answer(request), ctx, call)
+    except BaseException as error:
+        call.failed(error)
+        raise
+
+
+async def _heard(model: Model, stream: Stream, ctx: Context[Any], call: "_Call | None") -> Answer:
+    """The answer at the end of the stream; ``call`` is told what comes, where no hook stands between."""
     message_id = ""
     answer: Answer | None = None
-    async for piece in asked(request):
+    async for piece in stream:
         if isinstance(piece, Answer):
             answer = piece
+            if call is not None:
+                call.finished(piece)
             continue
         if not message_id:
             message_id = new_id("msg")
+            if call is not None:
+                call.first = time.time()
         ctx.emit(events.Delta(message_id, piece.text, piece.kind))
     if answer is None:
         raise ModelError(f"model {model.name!r} ended its stream without an answer")
@@ -50,33 +65,52 @@ async def summary(model: Model, said: Sequence[Message], before: str | None, ctx
     return (await ask(model, (), request, ctx)).message.text
 
 
+class _Call:
+    """One call as it is really made, inside all hooks: timed, and on record however it ends."""
+
+    __slots__ = ("_ctx", "_ended", "_model", "_started", "first")
+
+    def __init__(self, model: Model, ctx: Context[Any]) -> None:
+        self._model, self._ctx, self._ended = model, ctx, False
+        self._started = time.time()
+        self.first: float | None = None
+        ctx.emit(events.ModelStarted(model.name))
+
+    def finished(self, answer: Answer) -> None:
+        self._ended = True
+        name = answer.model or self._model.name
+        self._ctx.emit(events.ModelFinished(name, answer.usage, self._started, self.first, answer.finish))
+
+    def failed(self, error: BaseException) -> None:
+        """It gave no answer, unless it did before."""
+        if not self._ended:
+            foreign = "bug" if isinstance(error, Exception) else "cancelled"
+            code = error.code if isinstance(error, WeftError) else foreign
+            self._ctx.emit(events.ModelFailed(self._model.name, code, str(error), self._started))
+
+
+def _onion(model: Model, hooks: tuple[Hook, ...], ctx: Context[Any]) -> Ask:
+    asked: Ask = partial(_called, model, ctx)
+    for hook in reversed(hooks):
+        asked = partial(_around, hook, ctx, asked)
+    return asked
+
+
 async def _called(model: Model, ctx: Context[Any], request: Request) -> AsyncGenerator[Piece | Answer]:
-    """One call as it is really made, inside all hooks: paid for, timed, and on record however it ends."""
     if (purse := ctx.run.meter.purse) is not None:
         await set_aside(purse, model, request, ctx)
-    started = time.time()
-    first: float | None = None
-    ended = False
-    ctx.emit(events.ModelStarted(model.name))
+    call = _Call(model, ctx)
     try:
         async for piece in model.answer(request):
             if isinstance(piece, Answer):
-                ended = True
-                ctx.emit(events.ModelFinished(piece.model or model.name, piece.usage, started, first, piece.finish))
-            elif first is None:
-                first = time.time()
+                call.finished(piece)
+            elif call.first is None:
+                call.first = time.time()
             yield piece
     except BaseException as error:
-        if not ended:
-            ctx.emit(_failed(model, error, started))
+        call.failed(error)
         raise
-    if not ended:
-        ctx.emit(_failed(model, ModelError("it ended without an answer"), started))
-
-
-def _failed(model: Model, error: BaseException, started: float) -> events.ModelFailed:
-    code = error.code if isinstance(error, WeftError) else "bug" if isinstance(error, Exception) else "cancelled"
-    return events.ModelFailed(model.name, code, str(error), started)
+    call.failed(ModelError(f"model {model.name!r} ended its stream without an answer"))
 
 
 def _around(hook: Hook, ctx: Context[Any], next: Ask, request: Request) -> Stream:

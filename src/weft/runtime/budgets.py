@@ -201,7 +201,7 @@ class Purse:
         short = await self._book.store.budgets.reserve(wanted, self._book.ttl)
         if short is not None:
             _stop(short.allowance, _told(short, wanted))
-        self._meter.held.setdefault(path, []).append(wanted.id)
+        self._meter.hold(path, wanted.id)
 
 
 def _stop(one: Allowance, words: str) -> None:

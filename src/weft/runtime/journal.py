@@ -124,7 +124,7 @@ class Journal:
             self._pending.append((time.time(), path, event))
             if type(event) is events.ModelFailed:
                 self._called = True
-                if self.info.meter.held.get(path):
+                if self.info.meter.holds(path):
                     self.commit()  # what was reserved for it is free before it is tried again
 
     def commit(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, NoReturn, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -105,7 +105,7 @@ class Meter:
         """What is known of the cost."""
         self.purse: Any = None
         """The run's ``budgets.Purse``; a run without a store has none."""
-        self.held: dict[tuple[str, ...], list[str]] = {}
+        self.held: dict[tuple[str, ...], list[str]] | None = None
         """What is reserved for calls that are being made, by where."""
 
     def used(self, tokens: int, cost: float | None) -> None:
@@ -117,10 +117,17 @@ class Meter:
 
     def let_go(self, path: tuple[str, ...]) -> str | None:
         """What was reserved for a call at ``path`` that ended now."""
-        if not self.held:
-            return None
-        held = self.held.get(path)
+        held = None if self.held is None else self.held.get(path)
         return held.pop() if held else None
+
+    def hold(self, path: tuple[str, ...], id: str) -> None:
+        """So much is reserved for a call at ``path``."""
+        self.held = {} if self.held is None else self.held
+        self.held.setdefault(path, []).append(id)
+
+    def holds(self, path: tuple[str, ...]) -> bool:
+        """Whether something is reserved for a call at ``path``."""
+        return self.held is not None and bool(self.held.get(path))
 
     def went_before(self, seconds: float) -> None:
         """The run was driven for so long already."""
@@ -151,18 +158,21 @@ class Meter:
     def steps(self, target: Target) -> int:
         """How many steps a graph may take."""
         own = None if self._instead else _limits_of(target)
+        if self._given is None and (own is None or own.recursion is None):
+            return STEPS
         most = [limits.recursion for limits in (own, self._given) if limits is not None and limits.recursion]
         return min(most) if most else STEPS
 
-    async def timed(self, target: Target, running: Awaitable[T]) -> T:
-        """Wait for what the target does, for as long as it may take.
+    def timed(self, target: Target, running: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """What the target does, for as long as it may take.
 
         Raises:
             Paused: the time is over; what ran is cancelled.
         """
         seconds = self._seconds(target)
-        if seconds is None:
-            return await running
+        return running if seconds is None else self._within(seconds, running)
+
+    async def _within(self, seconds: float, running: Coroutine[Any, Any, T]) -> T:
         limit = asyncio.timeout(max(0.0, seconds - self._before - (time.monotonic() - self._since)))
         try:
             async with limit:
@@ -175,7 +185,7 @@ class Meter:
 
     def _seconds(self, target: Target) -> float | None:
         own = None if self._instead else _limits_of(target)
-        if own is None and self._given is None:
+        if self._given is None and (own is None or own.seconds is None):
             return None
         most = [limits.seconds for limits in (own, self._given) if limits is not None and limits.seconds is not None]
         return min(most) if most else None
