@@ -38,6 +38,7 @@ def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     assert names == {
         "getHealth", "listAgents", "getAgent", "listThreads", "getThread", "renameThread", "deleteThread",
         "listMessages", "getContext", "startRun", "listRuns", "getRun", "cancelRun", "answerRun", "watchRun", "getBlob",
+            "listCosts", "listBudgets", "setBudget", "removeBudget",
     }  # fmt: skip
 
 
