@@ -122,7 +122,8 @@ async def test_nothing_is_left_of_runs_that_ended(tmp_path: Path, capsys: pytest
         assert len(set(files)) == 1
         assert slope < PER_RUN
         assert megabytes[-1] - megabytes[0] < MEGABYTES
-    assert not app._store
+    opened = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.exists()]
+    assert [path for path in opened if path.startswith(f"{tmp_path}/weft.db")] == [], "a closed app has no file open"
 
 
 class Forgetful(list[Request]):

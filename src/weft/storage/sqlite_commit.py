@@ -100,6 +100,10 @@ class CommitWriter:
         self._settle = [_Statement(query, *SETTLED) for query in (SETTLE, GIVE_BACK)]
         self._close = _Statement(_CLOSE, "parent", "owner_n", *CHECKPOINTS.columns)
 
+    def close(self) -> None:
+        """Before its connection: a statement that is still held would keep the file open."""
+        self._cursor.close()
+
     def write(self, commits: Sequence[Commit]) -> list[StoreError | None]:
         """For each commit why it was refused, or ``None`` where it is in the transaction now."""
         batch = _Batch()
