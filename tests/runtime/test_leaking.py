@@ -20,8 +20,8 @@ from weft.runtime.recent import Recent
 
 RUNS = int(os.environ.get("LEAK_RUNS", "2000"))
 TOGETHER = 25
-PER_RUN = 0.5
-"""Blocks of memory that a run may leave on the average: none, but for noise. An object is at least one."""
+PER_RUN = 2.0
+"""Blocks of memory that a run may leave on the average: noise. One that is kept alive has hundreds."""
 MEGABYTES = 48
 """By which the process may grow meanwhile: three connections of SQLite have a cache of 16 each."""
 

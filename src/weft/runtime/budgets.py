@@ -68,7 +68,7 @@ def budget_of(row: BudgetRow) -> Budget:
 def period(per: Per, now: float) -> tuple[float, float | None]:
     """When the period began in which ``now`` is, and when it ends.
 
-    >>> [datetime.fromtimestamp(at, timezone.utc).isoformat()[:16] for at in period("month", 1_764_547_200.0 - 1)]
+    >>> [datetime.fromtimestamp(at, UTC).isoformat()[:16] for at in period("month", 1_764_547_200.0 - 1)]
     ['2025-11-01T00:00', '2025-12-01T00:00']
     """
     if per == "total":
