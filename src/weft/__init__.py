@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from weft.runtime.result import Result as Result
     from weft.tools.base import Tool as Tool
     from weft.tools.function import tool as tool
+    from weft.tools.mcp.toolset import MCP as MCP
     from weft.workflows.stategraph import END as END
     from weft.workflows.stategraph import START as START
     from weft.workflows.stategraph import Command as Command
@@ -40,6 +41,7 @@ _ROOMS = {
     "Envelope": "weft.events",
     "Hook": "weft.agents.hooks",
     "Limits": "weft.runtime.limits",
+    "MCP": "weft.tools.mcp.toolset",
     "Message": "weft.messages",
     "Result": "weft.runtime.result",
     "Retry": "weft.engine.policy",

@@ -20,6 +20,7 @@ from weft.server.routes import accounts, agents, blobs, runs, system, threads
 from weft.server.sse import BEAT
 from weft.server.ui import UI
 from weft.settings import Settings
+from weft.tools import mcp
 
 PREFIX = "/api/v1"
 
@@ -45,6 +46,7 @@ async def _lifespan(api: FastAPI) -> AsyncGenerator[None]:
             await asyncio.gather(warming, return_exceptions=True)
             await served.app.stop(served.grace)
             await close_connections()
+            await mcp.close_connections()
 
 
 def create_app(
