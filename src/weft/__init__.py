@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from weft.events import Envelope as Envelope
     from weft.memory.window import ContextPolicy as ContextPolicy
     from weft.messages import Message as Message
+    from weft.runtime.budgets import Budget as Budget
     from weft.runtime.effects import NOT_DONE as NOT_DONE
     from weft.runtime.limits import Limits as Limits
     from weft.runtime.result import Result as Result
@@ -46,6 +47,7 @@ _ROOMS = {
     "Barrier": "weft.engine.channels",
     "Breaker": "weft.engine.breaker",
     "Cache": "weft.engine.cache",
+    "Budget": "weft.runtime.budgets",
     "Command": "weft.workflows.stategraph",
     "Context": "weft.engine.context",
     "ContextPolicy": "weft.memory.window",

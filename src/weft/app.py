@@ -12,13 +12,16 @@ from weft.engine.evolution import OnChange
 from weft.errors import Conflict, NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
+from weft.runtime.budgets import Budget, BudgetState
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
+from weft.runtime.limits import Limits
 from weft.runtime.past import TimeTravel
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import block
 from weft.runtime.versions import Shelf
+from weft.storage.accounts import CostRow, Dimension, Of, Per
 from weft.storage.base import ENDED, MessageRow, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ class App(TimeTravel):
         workspace: str = "default",
         deps: Any = None,
         lease: float = 30.0,
+        budgets: Sequence[Budget] = (),
         on_change: OnChange = "go_on",
         retention: "Retention | None" = None,
     ) -> None:
@@ -54,6 +58,7 @@ class App(TimeTravel):
         self.store_url = store
         self._deps = deps
         self._lease = lease
+        self._budgets = tuple(budgets)
         self.retention = None if retention is None else retention.check()
         self._targets: dict[str, Target] = {}
         self._shelf = Shelf(on_change)
@@ -109,7 +114,7 @@ class App(TimeTravel):
                 from weft.storage import open_store  # noqa: PLC0415
 
                 self._store = await open_store(self.store_url)
-                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps)
+                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps, budgets=self._budgets)
                 self._runner.worker.driver.meeting = self._shelf.meeting
         return self
 
@@ -169,7 +174,14 @@ class App(TimeTravel):
     # For people
 
     async def run(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """Run here and now, on a new thread or on one that goes on.
 
@@ -178,22 +190,36 @@ class App(TimeTravel):
         """
         await self.open()
         return await self.runner.run(
-            self._target(target), input, self._scope(user), thread=thread, deps=self._given(deps)
+            self._target(target), input, self._scope(user), thread=thread, deps=self._given(deps), limits=limits
         )
 
     def run_sync(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """``run`` for programs without an event loop. The store is closed again at its end."""
 
         async def main() -> Result[Any]:
             async with self:
-                return await self.run(target, input, thread=thread, user=user, deps=deps)
+                return await self.run(target, input, thread=thread, user=user, deps=deps, limits=limits)
 
         return block(main)
 
     async def stream(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> AsyncGenerator[Envelope]:
         """``run``, seen event by event. Leaving the loop cancels the run.
 
@@ -203,15 +229,23 @@ class App(TimeTravel):
         await self.open()
         scope = self._scope(user)
         target = self._target(target)
-        record = await self.runner.create(target, input, scope, thread=thread)
+        record = await self.runner.create(target, input, scope, thread=thread, limits=limits)
         async with aclosing(self.runner.stream(target, record, input, deps=self._given(deps))) as envelopes:
             async for envelope in envelopes:
                 yield envelope
 
     async def resume(
-        self, run_id: str, answers: Mapping[str, Any], *, user: str | None = None, deps: Any = None
+        self,
+        run_id: str,
+        answers: Mapping[str, Any],
+        *,
+        user: str | None = None,
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """Answer questions of a paused run, some or all of them, and go on with it here and now, as far as it goes.
+
+        With ``limits`` it goes on under these, in place of its own and its agents'.
 
         Raises:
             NotFound: no such run or question.
@@ -221,7 +255,7 @@ class App(TimeTravel):
         """
         await self.open()
         scope = Scope(self.workspace, user)
-        record = await self.runner.answer(scope, run_id, answers, here=True)
+        record = await self.runner.answer(scope, run_id, answers, here=True, limits=limits)
         if record.status in ENDED:
             raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
         if record.status == "paused":
@@ -246,6 +280,40 @@ class App(TimeTravel):
         scope, page = Scope(self.workspace, user), Page(limit, cursor)
         return list(await self.store.questions.open(scope, page, run_id=run, thread_id=thread, status=status))
 
+    # Money
+
+    async def costs(
+        self,
+        *by: Dimension,
+        since: float = 0.0,
+        until: float | None = None,
+        user: str | None = None,
+        only: Mapping[Dimension, str] | None = None,
+    ) -> Sequence[CostRow]:
+        """Sums over all model calls that began in ``since <= at < until``, told apart ``by`` what you say.
+
+        ``await app.costs("model", "day")`` has a row for each model and day; ``only={"thread": "t1"}`` counts
+        nothing else.
+        """
+        await self.open()
+        return await self.store.ledger.sums(Scope(self.workspace, user), by, since=since, until=until, only=only)
+
+    async def budgets(self) -> list[BudgetState]:
+        """The budgets of the workspace, and what is used of them."""
+        await self.open()
+        return await self.runner.book.states(self.workspace)
+
+    async def set_budget(self, budget: Budget) -> None:
+        """Put a budget on record, in place of any of the same kind, subject and period."""
+        await self.open()
+        await self.runner.book.set(self.workspace, budget)
+
+    async def remove_budget(self, of: Of, per: Per, subject: str = "") -> None:
+        """Raises: NotFound, where none of that kind, period and subject is on record."""
+        await self.open()
+        if not await self.runner.book.remove(self.workspace, of, per, subject):
+            raise NotFound(f"no budget of {of} {subject or '(general)'} per {per} is on record")
+
     # For servers
 
     async def submit(
@@ -256,6 +324,7 @@ class App(TimeTravel):
         scope: Scope,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        limits: Limits | None = None,
     ) -> RunRecord:
         """Queue a run; a started app, this or another, drives it.
 
@@ -264,7 +333,9 @@ class App(TimeTravel):
             Conflict: the idempotency key was used for something else.
         """
         await self.open()
-        return await self.runner.submit(target, input, scope, thread=thread, idempotency_key=idempotency_key)
+        return await self.runner.submit(
+            target, input, scope, thread=thread, idempotency_key=idempotency_key, limits=limits
+        )
 
     async def wait(self, scope: Scope, run_id: str, timeout: float | None = None) -> RunRecord:
         """The run once it rests, or as it is after ``timeout`` seconds."""
@@ -288,8 +359,12 @@ class App(TimeTravel):
         await self.open()
         return await self.runner.cancel(scope, run_id, reason)
 
-    async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
+    async def answer(
+        self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, limits: Limits | None = None
+    ) -> RunRecord:
         """Record answers, all or none; the run is queued again, and goes as far as it can with them.
+
+        With ``limits`` it goes on under these, in place of all that it had.
 
         Raises:
             NotFound: no such run or question.
@@ -297,7 +372,7 @@ class App(TimeTravel):
             Conflict: a question takes no answer any more, or has another one.
         """
         await self.open()
-        return await self.runner.answer(scope, run_id, answers)
+        return await self.runner.answer(scope, run_id, answers, limits=limits)
 
     async def messages(
         self,

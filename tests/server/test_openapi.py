@@ -41,6 +41,7 @@ def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
         "getHealth", "listAgents", "getAgent", "listThreads", "getThread", "renameThread", "deleteThread",
         "listMessages", "getContext", "startRun", "listRuns", "getRun", "cancelRun", "answerRun", "watchRun", "getBlob",
         "listHistory", "getState", "forkThread", "replayRun", "diffRuns",
+        "listCosts", "listBudgets", "setBudget", "removeBudget",
     }  # fmt: skip
 
 

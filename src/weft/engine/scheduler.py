@@ -1,7 +1,7 @@
 """The loop: run what is in the frontier side by side, apply, commit. The engine's only concurrency."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -32,11 +32,12 @@ class Recorder(Protocol):
 
 
 class Paused(Exception):
-    """The graph cannot go on until these questions have answers."""
+    """The graph cannot go on until these questions have answers, or there is more of what stopped it."""
 
-    def __init__(self, questions: tuple[Asked, ...]) -> None:
+    def __init__(self, questions: tuple[Asked, ...], stop: LimitExceeded | None = None) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.stop = stop
 
 
 NONE_FINISHED: Mapping[str, Update] = MappingProxyType({})
@@ -55,8 +56,8 @@ async def drive(
     ``finished`` holds the updates of activations that were done before a crash: they do not run again.
 
     Raises:
-        Paused: nodes asked questions; the checkpoint on record is the one to resume from.
-        LimitExceeded: more than ``max_steps`` steps.
+        Paused: nodes asked questions, a limit stopped one, or it took ``max_steps`` steps; the checkpoint on
+            record is the one to resume from.
         Exception: what a node raised, after its policy had its say; its siblings are cancelled.
     """
     last = checkpoint.step + max_steps
@@ -70,7 +71,7 @@ async def drive(
             try:
                 update = await _attempt(graph, state, activation, recorder)
             except Interrupted as asked:
-                raise Paused(asked.questions) from None
+                raise together([asked]) from None
             recorder.finished(activation, update, alone=True)
             done = [(activation, update)]
         else:
@@ -85,7 +86,8 @@ async def drive(
 
 def _within(checkpoint: Checkpoint, last: int, graph: Graph) -> None:
     if checkpoint.step >= last:
-        raise LimitExceeded(f"graph {graph.name!r} took more steps than its limit allows; does it loop?")
+        words = f"graph {graph.name!r} took more steps than its limit allows; does it loop?"
+        raise Paused((), LimitExceeded(words, "recursion"))
 
 
 async def _side_by_side(
@@ -97,7 +99,7 @@ async def _side_by_side(
 ) -> dict[str, Update]:
     """The updates of all activations of the frontier, or the first error, or all questions."""
     updates: dict[str, Update] = {}
-    questions: list[Asked] = []
+    halted: list[Interrupted] = []
     errors: list[Exception] = []
     tasks: list[asyncio.Task[None]] = []
     gate = None if graph.parallel is None else asyncio.Semaphore(graph.parallel)
@@ -105,8 +107,8 @@ async def _side_by_side(
     async def run(activation: Activation) -> None:
         try:
             update = await _attempt(graph, state, activation, recorder)
-        except Interrupted as asked:
-            questions.extend(asked.questions)
+        except Interrupted as halt:
+            halted.append(halt)
         except Exception as error:
             errors.append(error)
             for task in tasks:
@@ -123,9 +125,15 @@ async def _side_by_side(
                 tasks.append(group.create_task(run(activation) if gate is None else _gated(gate, run, activation)))
     if errors:
         raise errors[0]
-    if questions:
-        raise Paused(tuple(questions))
+    if halted:
+        raise together(halted)
     return updates
+
+
+def together(halted: Sequence[Interrupted | Paused]) -> Paused:
+    """All questions of what could not go on, and the first limit that stopped one."""
+    questions = tuple([question for halt in halted for question in halt.questions])
+    return Paused(questions, next((halt.stop for halt in halted if halt.stop is not None), None))
 
 
 class _Eager:
@@ -138,7 +146,7 @@ class _Eager:
         self._finished, self._last = finished, last
         self._running: dict[asyncio.Task[Update], Activation] = {}
         self._begun: set[str] = set()
-        self._questions: list[Asked] = []
+        self._halted: list[Interrupted] = []
 
     async def drive(self) -> Checkpoint:
         try:
@@ -149,8 +157,8 @@ class _Eager:
                     await self._settle(task, self._running.pop(task))
         finally:
             await _cancel(self._running)
-        if self._questions:
-            raise Paused(tuple(self._questions))
+        if self._halted:
+            raise together(self._halted)
         return self._checkpoint
 
     async def _start(self) -> None:
@@ -171,8 +179,8 @@ class _Eager:
     async def _settle(self, task: asyncio.Task[Update], activation: Activation) -> None:
         try:
             update = task.result()
-        except Interrupted as asked:
-            self._questions.extend(asked.questions)
+        except Interrupted as halt:
+            self._halted.append(halt)
             await self._start()
             return
         self._recorder.finished(activation, update, alone=True)

@@ -6,12 +6,19 @@ from weakref import WeakValueDictionary
 
 from weft.ids import new_id, same_id
 from weft.runtime import codec
+from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.origin import INPUT, Origin, dump
 from weft.storage.base import RunRecord, Scope
 
 
 def new_run(
-    target: str, input: Any, scope: Scope, thread: str | None, key: str | None = None, origin: Origin = INPUT
+    target: str,
+    input: Any,
+    scope: Scope,
+    thread: str | None,
+    key: str | None = None,
+    origin: Origin = INPUT,
+    limits: Limits | None = None,
 ) -> RunRecord:
     """A run that is not on record yet.
 
@@ -28,6 +35,7 @@ def new_run(
         input=codec.encode(input, "input"),
         idempotency_key=key,
         origin=dump(origin),
+        limits=dump_limits(limits),
     )
 
 

@@ -12,6 +12,7 @@ from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, SchemaMismatch, WeftError
 from weft.runtime import ending
 from weft.runtime.asking import Asking
+from weft.runtime.budgets import Book, Purse
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
@@ -21,6 +22,7 @@ from weft.runtime.recent import Recent
 from weft.runtime.replaying import answered, recorded
 from weft.runtime.result import Result
 from weft.runtime.session import Session
+from weft.runtime.spent import recall
 from weft.runtime.versions import ALONE
 from weft.storage.base import Enqueue, QuestionRow, RunChange, RunRecord, Scope, Status, Store
 
@@ -52,6 +54,8 @@ class Driver:
         self._recent = Recent()
         self.meeting = ALONE
         """What is to be done where a graph has changed since a run stopped."""
+        self.book: Book | None = None
+        """The budgets that hold for these runs."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -85,6 +89,8 @@ class Driver:
         resumed = record.seq > 0
         origin = origin_of(record)
         rows: list[QuestionRow] = []
+        if self.book is not None:
+            journal.info.meter.purse = Purse(self.book, record, journal.info.meter)
         async with self._ending(journal):
             if origin.kind == "replay":
                 journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
@@ -92,7 +98,8 @@ class Driver:
             why: Why | None = None
             if resumed:
                 rows += await self._store.questions.take(record.id, record.fence)
-                why = await self._why(record)
+                last = await recall(self._store, record, journal)
+                why = "answered" if isinstance(last, events.RunPaused) else "recovered"
                 journal.emit((), events.RunResumed(target.name, why))
             asking = Asking(journal, rows)
             session = Session(journal, deps, asking, resumed=resumed, guard=self._guard, recent=self._recent)
@@ -102,7 +109,7 @@ class Driver:
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                return await ending.paused(journal, paused)
+                return await ending.paused(journal, paused, session.best())
             except SchemaMismatch:
                 if resumed:  # the right version may come yet: nothing is lost
                     await ending.held(journal)
@@ -111,12 +118,6 @@ class Driver:
         if session.context is not None:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
-
-    async def _why(self, record: RunRecord) -> Why:
-        """A run that goes on was paused, or its process died: its last event tells."""
-        last = await self._store.runs.events(Scope(record.workspace), record.id, after=record.seq - 1, limit=1)
-        paused = bool(last) and isinstance(events.decode_event(last[0].body), events.RunPaused)
-        return "answered" if paused else "recovered"
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:

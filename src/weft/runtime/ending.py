@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+import msgspec
+
 from weft import events
 from weft.engine.scheduler import Paused
-from weft.errors import Conflict, Fenced, NotFound, StoreError
+from weft.errors import Conflict, Fenced, NotFound, StateError, StoreError
 from weft.events import Event
 from weft.runtime import codec
 from weft.runtime.asking import row_of
 from weft.runtime.journal import Journal
-from weft.runtime.result import Result, questions_of, result_of
+from weft.runtime.result import Result, questions_of, reason_of, result_of
 from weft.storage.base import QuestionRow, RunChange, Scope
 
 Words: TypeAlias = Callable[[], Awaitable[Any]]
@@ -74,13 +76,27 @@ async def finished(journal: Journal, output: Any) -> Result[Any]:
     return result_of(journal, "finished", output=output)
 
 
-async def paused(journal: Journal, paused: Paused) -> Result[Any]:
-    """Raises: StoreError."""
+async def paused(journal: Journal, paused: Paused, best: Any = None) -> Result[Any]:
+    """``best`` is the answer so far, for where a limit stopped the run.
+
+    Raises: StoreError.
+    """
     questions = questions_of(paused)
     rows = list({asked.id: row_of(asked) for asked in paused.questions}.values())
     change = RunChange(status="paused", usage=events.encode(journal.info.usage))
-    await _commit(journal, events.RunPaused(questions), change, rows)
-    return result_of(journal, "paused", questions=questions)
+    if (stop := paused.stop) is not None:
+        journal.emit((journal.info.target,), events.LimitReached(stop.limit, str(stop)))
+        change = msgspec.structs.replace(change, output=_storable(best), error=f"{stop.code}: {stop}")
+    await _commit(journal, events.RunPaused(questions, reason_of(paused)), change, rows)
+    return result_of(journal, "paused", output=best, questions=questions, stop=stop)
+
+
+def _storable(best: Any) -> bytes | None:
+    """The answer so far is a courtesy: one that cannot be stored must not cost the run."""
+    try:
+        return codec.encode(best, "output")
+    except StateError:
+        return None
 
 
 async def held(journal: Journal) -> None:

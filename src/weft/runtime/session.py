@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from weft import events
 from weft.engine.context import CURRENT, Asked, Context, Intent, Interrupted, Target
 from weft.engine.graph import Graph, Update
-from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
+from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive, together
 from weft.engine.step import Activation, Checkpoint, begin
 from weft.errors import UsageError, WeftError
 from weft.runtime import codec
@@ -44,11 +44,11 @@ class Session:
         "going_on",
         "guard",
         "journal",
-        "max_steps",
         "meeting",
         "recent",
         "resumed",
         "thread_mark",
+        "top",
         "until",
     )
 
@@ -61,7 +61,6 @@ class Session:
         resumed: bool,
         guard: Callable[[], None] | None = None,
         recent: Recent | None = None,
-        max_steps: int = 1000,
         going_on: bool = False,
         until: int | None = None,
     ) -> None:
@@ -70,7 +69,6 @@ class Session:
         self.asking = asking
         self.resumed = resumed
         """Whether parts of the run may be on record already."""
-        self.max_steps = max_steps
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
         self.recent = recent
@@ -86,31 +84,38 @@ class Session:
         self.begun: set[Path] = set()
         self.calls: dict[Path, Beside] = {}
         """Calls that are under way, by the activation that made them."""
+        self.top: _Running | None = None
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
 
         Raises:
-            Paused: it waits for answers.
+            Paused: it waits for answers, or a limit stops it.
         """
-        path = (target.name,)
+        path, meter = (target.name,), self.journal.info.meter
         fresh = not self.resumed and not self.going_on
         graph = target.graph() if fresh else await self._fitting(target, path)
+        self.top = _Running(self, graph, path, "", meter.steps(target))
         try:
-            return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
+            return await meter.timed(target, self.top.run(input, fresh=fresh, lookup=True))
         finally:
             CURRENT.set(None)
             await _left(self.calls)
+
+    def best(self) -> Any:
+        """The answer so far, of a run that a limit stops: the last words of an agent, the state of a graph."""
+        return None if self.top is None else self.top.best()
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
         lookup = self.resumed or self.going_on or path in self.begun
         self.begun.add(path)
         graph = await self._fitting(target, path) if lookup else target.graph()
-        running = _Running(self, graph, path, "/".join(path))
+        meter = self.journal.info.meter
+        running = _Running(self, graph, path, "/".join(path), meter.steps(target))
         beside = self.calls.setdefault(path[:-1], Beside())
         try:
-            return await beside.run(running.run(input, fresh=False, lookup=lookup))
+            return await beside.run(meter.timed(target, running.run(input, fresh=False, lookup=lookup)))
         finally:
             if not beside.tasks:
                 self.calls.pop(path[:-1], None)
@@ -127,18 +132,19 @@ class Session:
 class Beside:
     """The calls that one activation has under way side by side.
 
-    A call that asks waits for the others: so all that can be done is done, and all questions are asked at once.
+    A call that asks, or that a limit stops, waits for the others: so all that can be done is done, and all
+    questions are asked at once.
     """
 
-    __slots__ = ("_settled", "questions", "tasks")
+    __slots__ = ("_settled", "halted", "tasks")
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.questions: list[Asked] = []
+        self.halted: list[Paused] = []
         self._settled = asyncio.Event()
 
     async def run(self, call: Awaitable[Any]) -> Any:
-        """Raises: Interrupted, with the questions of all calls."""
+        """Raises: Interrupted, for all calls that could not go on."""
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
@@ -146,10 +152,11 @@ class Beside:
         try:
             return await call
         except Paused as paused:
-            self.questions.extend(paused.questions)
+            self.halted.append(paused)
             self._leave(task)
             await self._settled.wait()
-            raise Interrupted(tuple(self.questions)) from None
+            every = together(self.halted)
+            raise Interrupted(every.questions, every.stop) from None
         finally:
             self._leave(task)
 
@@ -178,14 +185,16 @@ class _Running:
         "_journal",
         "_path",
         "_path_key",
+        "_reached",
         "_rows",
         "_session",
         "_slots",
         "_start",
         "_step",
+        "_steps",
     )
 
-    def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
+    def __init__(self, session: Session, graph: Graph, path: Path, conversation: str, steps: int) -> None:
         self._session = session
         self._journal = session.journal
         self._asking = session.asking
@@ -199,6 +208,9 @@ class _Running:
         """Where the context on record begins; 0 while there is none."""
         self._step = 0
         """The step that is open."""
+        self._steps = steps
+        """How many it may take."""
+        self._reached = Checkpoint()
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -211,6 +223,7 @@ class _Running:
         store = self._journal.store
         if lookup and store is not None:
             checkpoint, finished, on_record = await self._load(store, open=not fresh)
+        self._reached = checkpoint
         self._step, root = checkpoint.step, len(self._path) == 1
         if self._session.going_on and root:
             if not on_record:
@@ -223,10 +236,20 @@ class _Running:
             finished = NONE_FINISHED
             checkpoint = begin(graph, checkpoint, input)
             self._commit(checkpoint, (events.RunStarted(self._journal.info.target),) if root else (), "input")
-        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
+        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
         return graph.leave(checkpoint.values)
+
+    def best(self) -> Any:
+        """What the graph would give if it ended here; ``None`` where it can give nothing yet."""
+        if self._rows is not None:
+            seen: Seen | None = self._reached.values.get(self._rows)
+            return None if seen is None else _last_words(seen)
+        try:
+            return self._graph.leave(self._reached.values)
+        except Exception:  # a state that is not complete is nothing that it must be able to read
+            return None
 
     # What is on record
 
@@ -312,7 +335,7 @@ class _Running:
     def _commit(
         self, checkpoint: Checkpoint, happened: tuple[events.Event, ...], source: codec.Source = "step"
     ) -> "Future[None] | None":
-        self._step = checkpoint.step
+        self._step, self._reached = checkpoint.step, checkpoint
         rows, said, context = self._rows, _NOTHING_SAID, None
         if rows is not None and rows in checkpoint.written:
             seen: Seen = checkpoint.values[rows]
@@ -372,3 +395,13 @@ def _new(seen: Seen) -> list[Said]:
 def step_of(activation: str) -> int:
     """The step that woke an activation: its id begins with it."""
     return int(activation.partition(":")[0])
+
+
+def _last_words(seen: Seen) -> str | None:
+    """What the model said last since a person spoke."""
+    for said in reversed(seen.said):
+        if said.message.role == "user":
+            return None
+        if said.message.role == "assistant" and (words := said.message.text):
+            return words
+    return None

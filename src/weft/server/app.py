@@ -17,7 +17,7 @@ from weft.server.catalog import Catalog
 from weft.server.deps import Admit, Served, everything_of
 from weft.server.description import describe
 from weft.server.gate import Gate, Hosts
-from weft.server.routes import agents, blobs, history, interrupts, runs, system, threads
+from weft.server.routes import accounts, agents, blobs, history, interrupts, runs, system, threads
 from weft.server.sse import BEAT
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -82,14 +82,14 @@ def create_app(
     )
     api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat, grace=grace)
     errors.install(api)
-    for noun in (system, agents, threads, runs, interrupts, history, blobs):
+    for noun in (system, agents, threads, runs, interrupts, history, blobs, accounts):
         api.include_router(noun.router, prefix=PREFIX)
     api.router.default = ui or UI()
     if settings.cors:
         api.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "Authorization"],
         )
     api.add_middleware(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from weft.errors import UsageError
 from weft.messages import Json
+from weft.runtime.limits import Limits
 
 MAX_DEPTH = 64
 """Levels of lists and objects in a value; deeper ones are refused before any recursive code meets them."""
@@ -107,18 +108,20 @@ LastEventId = Annotated[
 ]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What clients send: nothing beyond what is named, and nothing of another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class TextPart(_Body):
+class TextPart(Body):
     """Words of a person."""
 
     type: Literal["text"]
     text: Annotated[Words, Field(min_length=1)]
 
 
-class MediaPart(_Body):
+class MediaPart(Body):
     """An image, a sound or a file: by address, by value (base64), or by the SHA-256 of a stored blob."""
 
     type: Literal["media"]
@@ -138,7 +141,22 @@ class MediaPart(_Body):
 Part = Annotated[TextPart | MediaPart, Field(discriminator="type")]
 
 
-class StartRun(_Body):
+class LimitsBody(Body):
+    """Limits of a run; what is not said is no limit."""
+
+    turns: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    tool_calls: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    tokens: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    usd: Annotated[float | None, Field(ge=0, le=1e12, allow_inf_nan=False)] = None
+    seconds: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
+    recursion: Annotated[int | None, Field(ge=1, le=2**31)] = None
+
+    def plain(self) -> Limits:
+        """As the runtime takes them."""
+        return Limits(**self.model_dump())
+
+
+class StartRun(Body):
     """Run a target on an input, in a new thread or in a known one."""
 
     target: Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
@@ -149,6 +167,8 @@ class StartRun(_Body):
     ]
     """What a person says, as words or as parts; a graph takes an object."""
     thread_id: NewId | None = None
+    limits: LimitsBody | None = None
+    """They hold beside those of the target; a run that reaches one pauses."""
 
     def plain(self) -> Any:
         """The input as JSON values."""
@@ -157,33 +177,35 @@ class StartRun(_Body):
         return [part.model_dump(exclude_none=True) for part in self.input]
 
 
-class RenameThread(_Body):
+class RenameThread(Body):
     """A new title."""
 
     title: Annotated[Words, Field(max_length=200)]
 
 
-class CancelRun(_Body):
+class CancelRun(Body):
     """Why it should end."""
 
     reason: Annotated[Words | None, Field(max_length=500)] = None
 
 
-class AnswerRun(_Body):
-    """Answers to questions, by their ids."""
+class AnswerRun(Body):
+    """Answers to questions, by their ids; or for a run that a limit paused, the limits under which it goes on."""
 
     answers: Annotated[
         dict[Annotated[str, Field(max_length=1_000)], Any],
         BeforeValidator(sound),
-        Field(min_length=1, max_length=100),
-    ]
+        Field(max_length=100),
+    ] = {}
+    limits: LimitsBody | None = None
+    """They take the place of all that held."""
 
 
 _Step = Annotated[int, Field(ge=0, le=2**31)]
 _Name = Annotated[Words, Field(min_length=1, max_length=200)]
 
 
-class ForkThread(_Body):
+class ForkThread(Body):
     """Where to go on from, and what is written there first."""
 
     at: _Step | None = None
@@ -201,7 +223,7 @@ class ForkThread(_Body):
     """Whether to queue a run that does it."""
 
 
-class ReplayRun(_Body):
+class ReplayRun(Body):
     """How far to replay a run, and from where on to call models and tools again."""
 
     until: _Step | None = None
@@ -210,7 +232,7 @@ class ReplayRun(_Body):
     """Whether effects that must happen once may be repeated."""
 
 
-class AnswerInterrupt(_Body):
+class AnswerInterrupt(Body):
     """An answer to one question of a run."""
 
     run_id: Annotated[str, Field(min_length=1, max_length=200)]
@@ -218,7 +240,7 @@ class AnswerInterrupt(_Body):
     answer: Annotated[Any, BeforeValidator(sound)]
 
 
-class AnswerInterrupts(_Body):
+class AnswerInterrupts(Body):
     """Answers to questions of any runs."""
 
     answers: Annotated[list[AnswerInterrupt], Field(min_length=1, max_length=100)]

@@ -98,8 +98,9 @@ class SqlRuns:
         *,
         wake_at: float | None = None,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
-        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker}
+        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker, "limits": limits}
         query = q.RESUME if fence is None else q.HAND_BACK
 
         def steps() -> Steps[Sequence[Job]]:
@@ -210,7 +211,7 @@ def _create(record: RunRecord, title: str, worker: str | None, *, acquire: bool)
             "input": None if record.input == b"null" else record.input,
         },
         **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-        **{"wake_at": record.wake_at, "worker": worker, "at": at, "origin": record.origin},
+        **{"wake_at": record.wake_at, "worker": worker, "at": at, "origin": record.origin, "limits": record.limits},
     }
     if new := (yield q.ADD_RUNNING if acquire and record.wake_at is None else q.ADD_RUN, values):
         return _new_run(record, at, worker, *new[0][1:]), True
@@ -235,6 +236,7 @@ def _new_run(record: RunRecord, at: float, worker: str | None, status: Status, f
         created_at=at,
         updated_at=at,
         origin=record.origin,
+        limits=record.limits,
     )
 
 

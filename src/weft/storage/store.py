@@ -4,8 +4,10 @@ from asyncio import Future
 from collections.abc import Callable
 
 from weft.storage.base import Commit
+from weft.storage.budgets import SqlBudgets
 from weft.storage.database import Database
 from weft.storage.history import SqlHistory
+from weft.storage.ledger import SqlLedger
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.sql_trails import SqlTrails
@@ -24,6 +26,8 @@ class SqlStore:
         self.workers = SqlWorkers(database)
         self.blobs = SqlBlobs(database)
         self.trails = SqlTrails(database)
+        self.ledger = SqlLedger(database)
+        self.budgets = SqlBudgets(database)
 
     @property
     def url(self) -> str:

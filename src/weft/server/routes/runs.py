@@ -62,7 +62,12 @@ async def start(
 ) -> Response:
     """Queue a run: 202 at once, or with ``wait`` 200 as soon as it rests (202 where it does not in time)."""
     record = await app.submit(
-        body.target, body.plain(), scope=scope, thread=body.thread_id, idempotency_key=idempotency_key
+        body.target,
+        body.plain(),
+        scope=scope,
+        thread=body.thread_id,
+        idempotency_key=idempotency_key,
+        limits=body.limits and body.limits.plain(),
     )
     if wait:
         record = await app.wait(scope, record.id, timeout=wait)
@@ -101,8 +106,12 @@ async def cancel(id: Id, app: AppDep, scope: ScopeDep, body: CancelRun | None = 
 
 @router.post("/{id}/answers", operation_id="answerRun", responses=answers(RunView, 404, 409, 413))
 async def answer(id: Id, body: AnswerRun, app: AppDep, scope: ScopeDep) -> Response:
-    """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers."""
-    return reply(await _view(app, scope, await app.answer(scope, id, body.answers)))
+    """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers.
+
+    A run that a limit or a budget paused goes on with no answers at all.
+    """
+    limits = body.limits and body.limits.plain()
+    return reply(await _view(app, scope, await app.answer(scope, id, body.answers, limits=limits)))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
