@@ -12,7 +12,8 @@ from weft.engine.evolution import OnChange
 from weft.errors import Conflict, NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
-from weft.runtime.budgets import Budget, BudgetState
+from weft.runtime.accounts import Accounts
+from weft.runtime.budgets import Budget
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
 from weft.runtime.limits import Limits
@@ -21,7 +22,6 @@ from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
 from weft.runtime.run import block
 from weft.runtime.versions import Shelf
-from weft.storage.accounts import CostRow, Dimension, Of, Per
 from weft.storage.base import ENDED, MessageRow, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from weft.runtime.travel import Travel
 
 
-class App(TimeTravel):
+class App(TimeTravel, Accounts):
     """Agents and graphs on a store: threads that remember, runs that survive, and what a server serves.
 
     It opens its store when it is first used. ``async with app:`` closes it at the end. Of targets that share a name
@@ -279,40 +279,6 @@ class App(TimeTravel):
         await self.open()
         scope, page = Scope(self.workspace, user), Page(limit, cursor)
         return list(await self.store.questions.open(scope, page, run_id=run, thread_id=thread, status=status))
-
-    # Money
-
-    async def costs(
-        self,
-        *by: Dimension,
-        since: float = 0.0,
-        until: float | None = None,
-        user: str | None = None,
-        only: Mapping[Dimension, str] | None = None,
-    ) -> Sequence[CostRow]:
-        """Sums over all model calls that began in ``since <= at < until``, told apart ``by`` what you say.
-
-        ``await app.costs("model", "day")`` has a row for each model and day; ``only={"thread": "t1"}`` counts
-        nothing else.
-        """
-        await self.open()
-        return await self.store.ledger.sums(Scope(self.workspace, user), by, since=since, until=until, only=only)
-
-    async def budgets(self) -> list[BudgetState]:
-        """The budgets of the workspace, and what is used of them."""
-        await self.open()
-        return await self.runner.book.states(self.workspace)
-
-    async def set_budget(self, budget: Budget) -> None:
-        """Put a budget on record, in place of any of the same kind, subject and period."""
-        await self.open()
-        await self.runner.book.set(self.workspace, budget)
-
-    async def remove_budget(self, of: Of, per: Per, subject: str = "") -> None:
-        """Raises: NotFound, where none of that kind, period and subject is on record."""
-        await self.open()
-        if not await self.runner.book.remove(self.workspace, of, per, subject):
-            raise NotFound(f"no budget of {of} {subject or '(general)'} per {per} is on record")
 
     # For servers
 

@@ -13,7 +13,8 @@ def calls_of(first: int, happened: Sequence[Happened], meter: Meter) -> list[Cal
     rows: list[CallRow] = []
     for seq, (at, path, event) in enumerate(happened, first):
         if isinstance(event, ModelFinished):
-            rows.append(_finished(seq, at, path, event, meter))
+            if event.usage.requests:  # an answer from the record is no call
+                rows.append(_finished(seq, at, path, event, meter))
         elif isinstance(event, ModelFailed):
             rows.append(
                 CallRow(
