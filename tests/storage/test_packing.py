@@ -63,6 +63,6 @@ def test_a_state_holds_what_was_set_in_its_step_and_where_the_rest_is() -> None:
     row = CheckpointRow(
         path="a", step=7, version="v", head=b"{}", slots=slots, ranges={"set": (7, 7), "more": (3, 7), "old": (2, 2)}
     )
-    state = unpack_state(pack_state(row))
-    assert (state.version, state.head, state.values) == ("v", b"{}", {"set": b"1"})
+    state = unpack_state(pack_state(row, 1.5))
+    assert (state.version, state.head, state.values, state.at) == ("v", b"{}", {"set": b"1"}, 1.5)
     assert state.ranges == {"more": (3, 7), "old": (2, 2)}
