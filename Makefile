@@ -78,6 +78,7 @@ conformance: setup ## the official conformance suites that are connected so far
 	@$(SETUP) conformance
 
 soak: setup ## runs under faults for SECONDS (600); memory, files and tasks must stay bounded
+	LEAK_RUNS=10000 $(BIN)/pytest -q tests/runtime/test_leaking.py
 	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),600)
 
 clean: ## forget .venv, caches and builds

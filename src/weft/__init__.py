@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from weft.events import Envelope as Envelope
     from weft.memory.window import ContextPolicy as ContextPolicy
     from weft.messages import Message as Message
+    from weft.runtime.budgets import Budget as Budget
     from weft.runtime.commands import Breakpoint as Breakpoint
     from weft.runtime.effects import NOT_DONE as NOT_DONE
     from weft.runtime.limits import Limits as Limits
@@ -48,6 +49,7 @@ _ROOMS = {
     "Breaker": "weft.engine.breaker",
     "Breakpoint": "weft.runtime.commands",
     "Cache": "weft.engine.cache",
+    "Budget": "weft.runtime.budgets",
     "Command": "weft.workflows.stategraph",
     "Context": "weft.engine.context",
     "ContextPolicy": "weft.memory.window",

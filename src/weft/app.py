@@ -12,10 +12,13 @@ from weft.engine.evolution import OnChange
 from weft.errors import Conflict, NotFound, UsageError
 from weft.events import Envelope
 from weft.messages import Message
+from weft.runtime.accounts import Accounts
 from weft.runtime.beginning import Start
+from weft.runtime.budgets import Budget
 from weft.runtime.commands import Breakpoint, Resume, Step
 from weft.runtime.conversation import load_context, load_message
 from weft.runtime.hub import Sync
+from weft.runtime.limits import Limits
 from weft.runtime.past import TimeTravel
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from weft.runtime.travel import Travel
 
 
-class App(TimeTravel):
+class App(TimeTravel, Accounts):
     """Agents and graphs on a store: threads that remember, runs that survive, and what a server serves.
 
     It opens its store when it is first used. ``async with app:`` closes it at the end. Of targets that share a name
@@ -52,6 +55,7 @@ class App(TimeTravel):
         workspace: str = "default",
         deps: Any = None,
         lease: float = 30.0,
+        budgets: Sequence[Budget] = (),
         on_change: OnChange = "go_on",
         retention: "Retention | None" = None,
         if_busy: IfBusy | Mapping[str, IfBusy] = "enqueue",
@@ -60,6 +64,7 @@ class App(TimeTravel):
         self.store_url = store
         self._deps = deps
         self._lease = lease
+        self._budgets = tuple(budgets)
         self.retention = None if retention is None else retention.check()
         self._usual: Mapping[str, IfBusy] = if_busy if isinstance(if_busy, Mapping) else {"": if_busy}
         self._targets: dict[str, Target] = {}
@@ -116,7 +121,7 @@ class App(TimeTravel):
                 from weft.storage import open_store  # noqa: PLC0415
 
                 self._store = await open_store(self.store_url)
-                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps)
+                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps, budgets=self._budgets)
                 self._runner.worker.driver.meeting = self._shelf.meeting
         return self
 
@@ -185,6 +190,7 @@ class App(TimeTravel):
         deps: Any = None,
         if_busy: IfBusy | None = None,
         breakpoints: Sequence[Breakpoint] = (),
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """Run here and now, on a new thread or on one that goes on.
 
@@ -197,18 +203,25 @@ class App(TimeTravel):
         """
         await self.open()
         target = self._target(target)
-        start = self._start(target.name, if_busy, breakpoints)
+        start = self._start(target.name, if_busy, breakpoints, limits)
         scope, deps = self._scope(user), self._given(deps)
         return await self.runner.run(target, input, scope, thread=thread, deps=deps, start=start)
 
     def run_sync(
-        self, target: Target | str, input: Any, *, thread: str | None = None, user: str = "local", deps: Any = None
+        self,
+        target: Target | str,
+        input: Any,
+        *,
+        thread: str | None = None,
+        user: str = "local",
+        deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """``run`` for programs without an event loop. The store is closed again at its end."""
 
         async def main() -> Result[Any]:
             async with self:
-                return await self.run(target, input, thread=thread, user=user, deps=deps)
+                return await self.run(target, input, thread=thread, user=user, deps=deps, limits=limits)
 
         return block(main)
 
@@ -222,6 +235,7 @@ class App(TimeTravel):
         deps: Any = None,
         if_busy: IfBusy | None = None,
         breakpoints: Sequence[Breakpoint] = (),
+        limits: Limits | None = None,
     ) -> AsyncGenerator[Envelope]:
         """``run``, seen event by event. Leaving the loop cancels the run.
 
@@ -231,7 +245,7 @@ class App(TimeTravel):
         await self.open()
         scope = self._scope(user)
         target = self._target(target)
-        start = self._start(target.name, if_busy, breakpoints)
+        start = self._start(target.name, if_busy, breakpoints, limits)
         record = await self.runner.create(target, input, scope, thread=thread, start=start)
         async with aclosing(self.runner.stream(target, record, input, deps=self._given(deps))) as envelopes:
             async for envelope in envelopes:
@@ -245,10 +259,13 @@ class App(TimeTravel):
         steps: int | None = None,
         user: str | None = None,
         deps: Any = None,
+        limits: Limits | None = None,
     ) -> Result[Any]:
         """Go on with a paused run here and now: with answers to some of its questions, or as nobody holds it any more.
 
         ``steps`` is how many it may take before it pauses again. Who gives answers lets go of a run that was held.
+
+        With ``limits`` it goes on under these, in place of its own and its agents'.
 
         Raises:
             NotFound: no such run or question.
@@ -258,7 +275,7 @@ class App(TimeTravel):
         """
         await self.open()
         scope = Scope(self.workspace, user)
-        record = None if answers is None else await self.runner.answer(scope, run_id, answers, here=True)
+        record = None if answers is None else await self.runner.answer(scope, run_id, answers, here=True, limits=limits)
         if record is None or (record.status == "paused" and await self.runner.holds(record)):
             command = Resume() if steps is None else Step(count=steps)
             await self.runner.send(scope, run_id, command, by=user or "local", here=True)
@@ -299,6 +316,7 @@ class App(TimeTravel):
         idempotency_key: str | None = None,
         if_busy: IfBusy | None = None,
         breakpoints: Sequence[Breakpoint] = (),
+        limits: Limits | None = None,
     ) -> RunRecord:
         """Queue a run; a started app, this or another, drives it.
 
@@ -307,7 +325,7 @@ class App(TimeTravel):
             Conflict: the idempotency key was used for something else; or the thread is busy (``reject``).
         """
         await self.open()
-        start = self._start(target, if_busy, breakpoints)
+        start = self._start(target, if_busy, breakpoints, limits)
         return await self.runner.submit(
             target, input, scope, thread=thread, idempotency_key=idempotency_key, start=start
         )
@@ -344,8 +362,12 @@ class App(TimeTravel):
         await self.open()
         return Control(self.runner, scope or Scope(self.workspace), run_id, by=by)
 
-    async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> RunRecord:
+    async def answer(
+        self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, limits: Limits | None = None
+    ) -> RunRecord:
         """Record answers, all or none; the run is queued again, and goes as far as it can with them.
+
+        With ``limits`` it goes on under these, in place of all that it had.
 
         Raises:
             NotFound: no such run or question.
@@ -353,7 +375,7 @@ class App(TimeTravel):
             Conflict: a question takes no answer any more, or has another one.
         """
         await self.open()
-        return await self.runner.answer(scope, run_id, answers)
+        return await self.runner.answer(scope, run_id, answers, limits=limits)
 
     async def messages(
         self,
@@ -386,9 +408,11 @@ class App(TimeTravel):
         words = instructions if isinstance(instructions, str) else "(made anew for each run)"
         return explain(words, load_context(opened.context, opened.messages))
 
-    def _start(self, target: str, if_busy: IfBusy | None, breakpoints: Sequence[Breakpoint]) -> Start:
+    def _start(
+        self, target: str, if_busy: IfBusy | None, breakpoints: Sequence[Breakpoint], limits: Limits | None
+    ) -> Start:
         usual: IfBusy = self._usual.get(target, self._usual.get("", "enqueue"))
-        return Start(if_busy=if_busy or usual, breakpoints=tuple(breakpoints))
+        return Start(if_busy=if_busy or usual, breakpoints=tuple(breakpoints), limits=limits)
 
     def _target(self, target: Target | str) -> Target:
         return self.find(target) if isinstance(target, str) else target

@@ -18,7 +18,8 @@ WeftError
 │   └── ToolFailed            the tool ran and failed
 │       └── OutcomeUnknown    nobody knows whether something happened that must not happen twice
 ├── OutputInvalid             the model's final answer does not match the declared type
-├── LimitExceeded             a limit of turns, tool calls, tokens, money or time is reached
+├── LimitExceeded             a limit of turns, tool calls, tokens, money, time or steps is reached
+│   └── BudgetExceeded        a budget has not enough left for the next model call
 ├── QuestionExpired           nobody answered in time, and there is no default
 ├── NodeTimeout               a node ran longer than its policy allows
 ├── CircuitOpen               a node failed too often and is left alone for a while: the message says until when
@@ -118,7 +119,17 @@ class OutputInvalid(WeftError):
 
 
 class LimitExceeded(WeftError):
+    """Which one is ``limit``. A run that meets it pauses, and goes on once there is more."""
+
     code = "limit"
+
+    def __init__(self, message: str, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class BudgetExceeded(LimitExceeded):
+    code = "budget"
 
 
 class QuestionExpired(WeftError):

@@ -80,11 +80,15 @@ class Question(Struct, frozen=True, omit_defaults=True):
         return {"outcome": "fail"} if reason is None else {"outcome": "fail", "reason": reason}
 
 
+Pause: TypeAlias = Literal["question", "asked", "breakpoint", "limit", "budget", "version"]
+"""Why a run rests before its end."""
+
+
 class RunPaused(_Event, frozen=True, tag="run.paused"):
     """The run rests before its end, and can go on: why, and the answers it waits for, if any."""
 
     questions: tuple[Question, ...] = ()
-    reason: Literal["question", "asked", "breakpoint", "limit", "budget", "version"] = "question"
+    reason: Pause = "question"
 
 
 class RunFinished(_Event, frozen=True, tag="run.finished"):
@@ -148,6 +152,15 @@ class ModelFinished(_Event, frozen=True, gc=False, tag="model.finished"):
     first_piece_at: float | None = None
     """When the first piece arrived; ``None`` where nothing did."""
     finish: str = "stop"
+
+
+class ModelFailed(_Event, frozen=True, gc=False, tag="model.failed"):
+    """A model call that gave no answer. Its node may try again, and then the run goes on."""
+
+    model: str
+    code: str
+    message: str
+    started_at: float = 0.0
 
 
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
@@ -236,7 +249,7 @@ class Custom(_Event, frozen=True, tag="custom"):
 
 Event: TypeAlias = (
     RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled | RunSteered
-    | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ToolStarted | ToolFinished
+    | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ModelFailed | ToolStarted | ToolFinished
     | Delta | MessageAdded | ContextCompacted | StepCommitted | ThreadForked | LimitReached
     | EffectStarted | EffectUnknown | Custom
 )  # fmt: skip

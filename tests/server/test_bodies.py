@@ -148,7 +148,7 @@ def test_strange_ids(api: httpx.Client, id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [{}, [], {"q": "\x00"}, {"x" * 1001: 1}, {str(n): 1 for n in range(101)}, None, {"q": [[[2**64]]]}]
+    "answers", [[], {"q": "\x00"}, {"x" * 1001: 1}, {str(n): 1 for n in range(101)}, None, {"q": [[[2**64]]]}]
 )
 def test_wrong_answers(api: httpx.Client, answers: Any) -> None:
     run = api.post("runs", json={"target": "sender", "input": "x"}, params={"wait": 10}).json()["id"]

@@ -43,6 +43,7 @@ def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
         "listHistory", "getState", "forkThread", "replayRun", "diffRuns",
         "pauseRun", "resumeRun", "stepRun", "injectInput", "changeState", "rerunNode",
         "getBreakpoints", "setBreakpoints",
+        "listCosts", "listBudgets", "setBudget", "removeBudget",
     }  # fmt: skip
 
 

@@ -87,6 +87,6 @@ def test_other_bodies_are_bounded_too() -> None:
     for wrong in ({"title": "x" * 201}, {"title": "a\x00"}, {"title": 1}, {}):
         with pytest.raises(ValidationError):
             RenameThread.model_validate(wrong)
-    for wrong in ({"answers": {}}, {"answers": {"q": "\x00"}}, {"answers": []}):
+    for wrong in ({"answers": {"q": "\x00"}}, {"answers": []}):
         with pytest.raises(ValidationError):
             AnswerRun.model_validate(wrong)

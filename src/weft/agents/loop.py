@@ -19,7 +19,7 @@ from weft.engine.context import Context
 from weft.engine.evolution import UNVERSIONED, Evolution
 from weft.engine.graph import Graph, Node, Send, State, Update
 from weft.engine.policy import Policy, Retry
-from weft.errors import LimitExceeded, OutputInvalid, UsageError
+from weft.errors import OutputInvalid, UsageError
 from weft.events import ContextCompacted, Custom
 from weft.memory.window import ContextPolicy
 from weft.messages import Message, Part, user
@@ -81,7 +81,7 @@ class Loop:
         """One turn: what the model sees, what it says, and what follows from it."""
         seen: Seen = state[TALK]
         turn = state.get(TURN, 0)
-        self._limits.check(ctx.run.usage, turn)
+        ctx.run.meter.before_turn(self._limits, turn)
         sayings: list[Saying] = []
         if (count := self._policy.cut(seen)) > 0:
             seen = await self._shorten(seen, count, sayings, ctx)
@@ -90,7 +90,6 @@ class Loop:
         sayings.append(message)
         calls = message.tool_calls
         if calls and not (self._mode == "tool" and any(call.name == outputs.FINAL for call in calls)):
-            self._check_calls(seen, len(calls))
             return Update({TALK: sayings, TURN: turn + 1}, sends=[Send("act", index) for index in range(len(calls))])
         try:
             return self._ended(answer, sayings, turn, payload or 0)
@@ -105,6 +104,7 @@ class Loop:
         index: int = payload
         call = seen.said[-1].message.tool_calls[index]
         tools = self._fixed if not self._sets else await self._all(ctx)
+        ctx.run.meter.before_tool(self._limits)
         result = await act(tools, self._hooks, call, ctx)
         return Update({TALK: [Message(role="tool", parts=(result,))], TURN: state[TURN]})
 
@@ -155,18 +155,6 @@ class Loop:
         if self._mode == "tool" and self._output.schema is not None:
             specs.append(outputs.final_tool(self._output.schema))
         return specs
-
-    def _check_calls(self, seen: Seen, more: int) -> None:
-        most = self._limits.tool_calls
-        if most is None:
-            return
-        made = 0
-        for said in reversed(seen.said):
-            if said.message.role == "user":
-                break
-            made += len(said.message.tool_results)
-        if made + more > most:
-            raise LimitExceeded(f"the agent wants {made + more} tool calls, and its limit is {most}")
 
     def _leave(self, state: State) -> Any:
         seen: Seen = state[TALK]

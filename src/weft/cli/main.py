@@ -20,7 +20,10 @@ from weft.cli.console import err, print_json
 from weft.errors import Cancelled, NotFound, UsageError, WeftError
 from weft.models.choose import read_dotenv
 
-COMMANDS = ("run", "chat", "serve", "dev", "new", "doctor", "threads", "runs", "questions", "graphs", "db")
+COMMANDS = (
+    *("run", "chat", "serve", "dev", "new", "doctor"),
+    *("threads", "runs", "questions", "graphs", "costs", "budgets", "db"),
+)
 """One module each, in the order of the help; imported when it is asked for."""
 
 

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from weft.engine.channels import UNSET
-from weft.errors import UsageError
+from weft.errors import LimitExceeded, UsageError
 
 D = TypeVar("D")
 Kind: TypeAlias = Literal["question", "approval", "outcome"]
@@ -46,6 +46,11 @@ class RunInfo(Protocol):
     @property
     def recorded(self) -> Any:
         """In a replay, what models and tools said the first time."""
+        ...
+
+    @property
+    def meter(self) -> Any:
+        """What holds its limits and budgets."""
         ...
 
 
@@ -99,11 +104,17 @@ class Intent(Protocol):
 
 
 class Interrupted(BaseException):
-    """A node asked questions that have no answer yet, or a graph in it was halted. Control flow, not an error."""
+    """A node cannot go on for now: questions have no answer yet, a limit stops it, or somebody holds it.
 
-    def __init__(self, questions: "tuple[Asked, ...]", *, halted: str | None = None) -> None:
+    Control flow, not an error.
+    """
+
+    def __init__(
+        self, questions: "tuple[Asked, ...]", stop: LimitExceeded | None = None, *, halted: str | None = None
+    ) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.stop = stop
         self.halted = halted
 
 

@@ -42,11 +42,15 @@ class Recorder(Protocol):
 
 
 class Paused(Exception):
-    """The graph cannot go on until these questions have answers, or whoever halted it lets it."""
+    """The graph cannot go on until these questions have answers, there is more of what stopped it, or it is let go."""
 
-    def __init__(self, questions: tuple[Asked, ...], *, halted: str | None = None) -> None:
+    def __init__(
+        self, questions: tuple[Asked, ...], stop: LimitExceeded | None = None, *, halted: str | None = None
+    ) -> None:
         super().__init__(", ".join(question.id for question in questions))
         self.questions = questions
+        self.stop = stop
+        """The limit that stopped it, where one did."""
         self.halted = halted
         """Why it was halted at an edge, where it was."""
 
@@ -67,8 +71,8 @@ async def drive(
     ``finished`` holds the updates of activations that were done before a crash: they do not run again.
 
     Raises:
-        Paused: nodes asked questions, or it was halted; the checkpoint on record is the one to resume from.
-        LimitExceeded: more than ``max_steps`` steps.
+        Paused: nodes asked questions, a limit stopped one, it took ``max_steps`` steps, or it was halted; the
+            checkpoint on record is the one to resume from.
         Exception: what a node raised, after its policy had its say; its siblings are cancelled.
     """
     last = checkpoint.step + max_steps
@@ -87,7 +91,7 @@ async def drive(
             try:
                 update = await _attempt(graph, state, activation, recorder)
             except Interrupted as asked:
-                raise Paused(asked.questions, halted=asked.halted) from None
+                raise together([asked]) from None
             recorder.finished(activation, update, alone=True)
             done = [(activation, update)]
         else:
@@ -101,7 +105,8 @@ async def drive(
 
 def _within(checkpoint: Checkpoint, last: int, graph: Graph) -> None:
     if checkpoint.step >= last:
-        raise LimitExceeded(f"graph {graph.name!r} took more steps than its limit allows; does it loop?")
+        words = f"graph {graph.name!r} took more steps than its limit allows; does it loop?"
+        raise Paused((), LimitExceeded(words, "recursion"))
 
 
 async def _side_by_side(
@@ -113,7 +118,7 @@ async def _side_by_side(
 ) -> dict[str, Update]:
     """The updates of all activations of the frontier, or the first error, or all questions."""
     updates: dict[str, Update] = {}
-    interrupted: list[Interrupted] = []
+    halted: list[Interrupted] = []
     errors: list[Exception] = []
     tasks: list[asyncio.Task[None]] = []
     gate = None if graph.parallel is None else asyncio.Semaphore(graph.parallel)
@@ -121,8 +126,8 @@ async def _side_by_side(
     async def run(activation: Activation) -> None:
         try:
             update = await _attempt(graph, state, activation, recorder)
-        except Interrupted as asked:
-            interrupted.append(asked)
+        except Interrupted as halt:
+            halted.append(halt)
         except Exception as error:
             errors.append(error)
             for task in tasks:
@@ -139,16 +144,16 @@ async def _side_by_side(
                 tasks.append(group.create_task(run(activation) if gate is None else _gated(gate, run, activation)))
     if errors:
         raise errors[0]
-    if interrupted:
-        raise _paused(interrupted)
+    if halted:
+        raise together(halted)
     return updates
 
 
-def _paused(interrupted: Sequence[Interrupted]) -> Paused:
-    """All that keeps the branches of a step from going on, as one."""
-    questions = [question for one in interrupted for question in one.questions]
-    halted = [one.halted for one in interrupted if one.halted is not None]
-    return Paused(tuple(questions), halted=halted[0] if halted else None)
+def together(halted: Sequence[Interrupted | Paused]) -> Paused:
+    """All that keeps the branches of a step from going on, as one: every question, the first limit, the first hold."""
+    questions = tuple([question for one in halted for question in one.questions])
+    stop = next((one.stop for one in halted if one.stop is not None), None)
+    return Paused(questions, stop, halted=next((one.halted for one in halted if one.halted is not None), None))
 
 
 class _Eager:
@@ -161,7 +166,7 @@ class _Eager:
         self._finished, self._last = finished, last
         self._running: dict[asyncio.Task[Update], Activation] = {}
         self._begun: set[str] = set()
-        self._interrupted: list[Interrupted] = []
+        self._halted: list[Interrupted] = []
         self._halt: Paused | None = None
 
     async def drive(self) -> Checkpoint:
@@ -173,9 +178,8 @@ class _Eager:
                     await self._settle(task, self._running.pop(task))
         finally:
             await _cancel(self._running)
-        if self._halt is not None or self._interrupted:
-            halted = [] if self._halt is None else [Interrupted((), halted=self._halt.halted)]
-            raise _paused([*self._interrupted, *halted])
+        if self._halt is not None or self._halted:
+            raise together([*self._halted, *(() if self._halt is None else (self._halt,))])
         return self._checkpoint
 
     async def _start(self) -> None:
@@ -207,8 +211,8 @@ class _Eager:
     async def _settle(self, task: asyncio.Task[Update], activation: Activation) -> None:
         try:
             update = task.result()
-        except Interrupted as asked:
-            self._interrupted.append(asked)
+        except Interrupted as halt:
+            self._halted.append(halt)
             await self._start()
             return
         self._recorder.finished(activation, update, alone=True)

@@ -15,6 +15,7 @@ from weft.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult, 
 from weft.models.base import Answer, Piece, Request
 from weft.models.capabilities import Capabilities
 from weft.models.guess import Guess, known_in, matching
+from weft.models.prices import FREE, Price
 
 LABEL = "[demo] "
 """Every sentence of this model begins so."""
@@ -53,6 +54,10 @@ class Demo:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(output="native", images=True, reasoning=True)
+
+    @property
+    def price(self) -> Price:
+        return FREE
 
     async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
         """See ``Model.answer``."""

@@ -1,11 +1,13 @@
-"""What an answer costs by the price list, where nobody else says it. An unknown price is unknown, never zero."""
+"""What an answer costs by the price list, and what a token will. An unknown price is unknown, never zero."""
 
+import asyncio
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from weft.messages import Usage
+from weft.models.base import Model
 from weft.models.capabilities import listed
 
 
@@ -77,3 +79,52 @@ def _at(entry: dict[str, Any], suffix: str, base: Prices | None = None) -> Price
         rate("cache_creation_input_token_cost", base and base.cache_write),
         rate("output_cost_per_reasoning_token", base and base.reasoning),
     )
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """US dollars per token, and how many tokens an answer has at most."""
+
+    input: float
+    output: float
+    max_output: int | None = None
+
+
+FREE = Price(input=0.0, output=0.0)
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model that says itself what it costs; ``None`` where it does not know."""
+
+    @property
+    def price(self) -> Price | None: ...
+
+
+_known: dict[str, Price | None] = {}
+
+
+async def price_of(model: Model) -> Price | None:
+    """By the model's own word, or by its name in LiteLLM's price list; ``None`` where nobody knows."""
+    if isinstance(model, Priced):
+        return model.price
+    if model.name not in _known:
+        _known[model.name] = await asyncio.to_thread(named_price, model.name)  # the list is a large file
+    return _known[model.name]
+
+
+def named_price(name: str) -> Price | None:
+    """What the price list says of a model's name.
+
+    >>> price = named_price("openai/gpt-5-mini")
+    >>> price is not None and 0 < price.input < price.output < 0.001
+    True
+    """
+    provider, slash, model = name.partition("/")
+    if not slash:
+        provider, model = "", name
+    entry = listed(provider, model)
+    rates = None if entry is None else _at(entry, "")
+    if entry is None or rates is None:
+        return None
+    most = entry.get("max_output_tokens")
+    return Price(input=rates.input, output=rates.output, max_output=most if isinstance(most, int) else None)

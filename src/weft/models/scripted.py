@@ -12,6 +12,7 @@ from weft.ids import new_id
 from weft.messages import Finish, Message, Part, Reasoning, Text, ToolCall, Usage
 from weft.models.base import Answer, Piece, Request
 from weft.models.capabilities import Capabilities
+from weft.models.prices import FREE, Price
 
 Line: TypeAlias = "str | ToolCall | Sequence[ToolCall] | Exception | Message | Answer | Callable[[Request], Line]"
 """Words, calls, a failure, a whole message or answer, or a function that sees the request and gives one of these."""
@@ -48,6 +49,7 @@ class Scripted:
         order: Literal["next", "repeat", "turn"] = "next",
         delay: float = 0.0,
         capabilities: Capabilities | None = None,
+        price: Price | None = FREE,
     ) -> None:
         """
         Args:
@@ -57,12 +59,14 @@ class Scripted:
                 one script at once.
             delay: seconds before each piece.
             capabilities: what the model claims to be able to do.
+            price: what it claims to cost, for budgets; the usage of its answers is as the script says.
         """
         self._lines = [_prepared(line, by) for line in lines]
         self._order = order
         self._delay = delay
         self._next = 0
         self.name = name
+        self.price = price
         self.capabilities = capabilities or Capabilities(output="native", images=True, reasoning=True)
         self.asked: list[Request] = []
 

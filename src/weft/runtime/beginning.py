@@ -10,6 +10,7 @@ from msgspec import Struct
 from weft.ids import new_id, same_id
 from weft.runtime import codec
 from weft.runtime.commands import Breakpoint, SetBreakpoints, check, dump_command
+from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.origin import INPUT, Origin, dump
 from weft.storage.base import RunRecord, Scope
 from weft.storage.commands import IfBusy, NewCommand
@@ -20,6 +21,8 @@ class Start(Struct, frozen=True, kw_only=True):
 
     if_busy: IfBusy = "enqueue"
     breakpoints: Sequence[Breakpoint] = ()
+    limits: Limits | None = None
+    """They hold beside those of the target."""
 
     def commands(self, by: str) -> list[NewCommand]:
         """What is in its inbox from the start.
@@ -38,7 +41,13 @@ PLAIN = Start()
 
 
 def new_run(
-    target: str, input: Any, scope: Scope, thread: str | None, key: str | None = None, origin: Origin = INPUT
+    target: str,
+    input: Any,
+    scope: Scope,
+    thread: str | None,
+    key: str | None = None,
+    origin: Origin = INPUT,
+    limits: Limits | None = None,
 ) -> RunRecord:
     """A run that is not on record yet.
 
@@ -55,6 +64,7 @@ def new_run(
         input=codec.encode(input, "input"),
         idempotency_key=key,
         origin=dump(origin),
+        limits=dump_limits(limits),
     )
 
 

@@ -4,26 +4,26 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from weft.engine.context import Asked, Interrupted
-from weft.engine.scheduler import Paused
+from weft.engine.context import Interrupted
+from weft.engine.scheduler import Paused, together
 
 
 class Beside:
     """The calls that one activation has under way side by side.
 
-    A call that asks waits for the others: so all that can be done is done, and all questions are asked at once.
+    A call that asks, or that a limit stops, waits for the others: so all that can be done is done, and all
+    questions are asked at once.
     """
 
-    __slots__ = ("_settled", "halted", "questions", "tasks")
+    __slots__ = ("_settled", "halted", "tasks")
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.questions: list[Asked] = []
-        self.halted: str | None = None
+        self.halted: list[Paused] = []
         self._settled = asyncio.Event()
 
     async def run(self, call: Awaitable[Any]) -> Any:
-        """Raises: Interrupted, with the questions of all calls."""
+        """Raises: Interrupted, for all calls that could not go on."""
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
@@ -31,11 +31,11 @@ class Beside:
         try:
             return await call
         except Paused as paused:
-            self.questions.extend(paused.questions)
-            self.halted = self.halted or paused.halted
+            self.halted.append(paused)
             self._leave(task)
             await self._settled.wait()
-            raise Interrupted(tuple(self.questions), halted=self.halted) from None
+            every = together(self.halted)
+            raise Interrupted(every.questions, every.stop, halted=every.halted) from None
         finally:
             self._leave(task)
 

@@ -12,6 +12,7 @@ from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, SchemaMismatch, WeftError
 from weft.runtime import ending
 from weft.runtime.asking import Asking, again
+from weft.runtime.budgets import Book, Purse
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
@@ -21,6 +22,7 @@ from weft.runtime.recent import Recent
 from weft.runtime.replaying import answered, recorded
 from weft.runtime.result import Result
 from weft.runtime.session import Session
+from weft.runtime.spent import recall
 from weft.runtime.steering import Steering, refusing
 from weft.runtime.versions import ALONE
 from weft.storage.base import Enqueue, Page, QuestionRow, RunChange, RunRecord, Scope, Status, Store
@@ -61,6 +63,8 @@ class Driver:
         """What is to be done where a graph has changed since a run stopped."""
         self.look = look
         """Called when a run has come to rest to which a command may have been sent at that very moment."""
+        self.book: Book | None = None
+        """The budgets that hold for these runs."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -121,6 +125,8 @@ class Driver:
         resumed = record.seq > 0
         origin = origin_of(record)
         rows: list[QuestionRow] = []
+        if self.book is not None:
+            journal.info.meter.purse = Purse(self.book, record, journal.info.meter)
         async with self._ending(journal):
             if origin.kind == "replay":
                 journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
@@ -133,15 +139,11 @@ class Driver:
             if record.steered:
                 steering.load(*await self._store.inbox.read(record.id))
             if resumed:
-                why, asked = await self._why(record)
-                session.visit = await self._visit(record, steering, asked)
-                session.lets_go = partial(self._lets_go, session, target, "asked")
-                if session.visit is None:
-                    await self._lets_go(session, target, "asked" if steering.freed() else why)
+                await self._again(session, target, record, steering)
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                result = await ending.paused(journal, paused, steering)
+                result = await ending.paused(journal, paused, session.best(), steering)
                 self.look()
                 return result
             except SchemaMismatch as error:
@@ -154,6 +156,16 @@ class Driver:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
+    async def _again(self, session: Session, target: Target, record: RunRecord, steering: Steering) -> None:
+        """It was taken up before: to go on, or only for commands that came to it while it rests."""
+        last = await recall(self._store, record, session.journal)
+        asked = tuple([one.id for one in last.questions]) if isinstance(last, events.RunPaused) else None
+        why: Why = "recovered" if asked is None else "answered"
+        session.visit = await self._visit(record, steering, asked)
+        session.lets_go = partial(self._lets_go, session, target, "asked")
+        if session.visit is None:
+            await self._lets_go(session, target, "asked" if steering.freed() else why)
+
     async def _lets_go(self, session: Session, target: Target, why: Why) -> None:
         """The run goes on from where it is on record, with the answers that came."""
         info = session.journal.info
@@ -161,14 +173,6 @@ class Driver:
         if why != "recovered":
             session.until = None
         session.journal.emit((), events.RunResumed(target.name, why))
-
-    async def _why(self, record: RunRecord) -> tuple[Why, tuple[str, ...] | None]:
-        """A run that goes on was paused, with these questions, or its process died: its last event tells."""
-        last = await self._store.runs.events(Scope(record.workspace), record.id, after=record.seq - 1, limit=1)
-        event = events.decode_event(last[0].body) if last else None
-        if isinstance(event, events.RunPaused):
-            return "answered", tuple([question.id for question in event.questions])
-        return "recovered", None
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:

@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+import msgspec
+
 from weft import events
 from weft.engine.scheduler import Paused
-from weft.errors import Conflict, Fenced, NotFound, StoreError
+from weft.errors import Conflict, Fenced, NotFound, StateError, StoreError
 from weft.events import Event
 from weft.runtime import codec
 from weft.runtime.asking import row_of
 from weft.runtime.journal import Journal
-from weft.runtime.result import Result, questions_of, result_of
+from weft.runtime.result import Result, questions_of, reason_of, result_of
 from weft.runtime.steering import Held, Steering
 from weft.storage.base import QuestionRow, RunChange, Scope
 
@@ -75,14 +77,29 @@ async def finished(journal: Journal, output: Any, steering: Steering | None = No
     return result_of(journal, "finished", output=output)
 
 
-async def paused(journal: Journal, paused: Paused, steering: Steering | None = None) -> Result[Any]:
-    """Raises: StoreError."""
+async def paused(journal: Journal, paused: Paused, best: Any = None, steering: Steering | None = None) -> Result[Any]:
+    """``best`` is the answer so far, for where a limit stopped the run.
+
+    Raises: StoreError.
+    """
     questions = questions_of(paused)
     rows = list({asked.id: row_of(asked) for asked in paused.questions}.values())
     change = RunChange(status="paused", usage=events.encode(journal.info.usage))
-    reason = "question" if questions or paused.halted is None else why(paused.halted)
+    if (stop := paused.stop) is not None:
+        journal.emit((journal.info.target,), events.LimitReached(stop.limit, str(stop)))
+        change = msgspec.structs.replace(change, output=_storable(best), error=f"{stop.code}: {stop}")
+    held = paused.halted is not None and stop is None and not questions
+    reason = why(paused.halted) if held and paused.halted is not None else reason_of(paused)
     await _commit(journal, events.RunPaused(questions, reason), change, rows, steering)
-    return result_of(journal, "paused", questions=questions)
+    return result_of(journal, "paused", output=best, questions=questions, stop=stop)
+
+
+def _storable(best: Any) -> bytes | None:
+    """The answer so far is a courtesy: one that cannot be stored must not cost the run."""
+    try:
+        return codec.encode(best, "output")
+    except StateError:
+        return None
 
 
 async def held(journal: Journal, steering: Steering) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from weft import events
 from weft.events import PASSING, Envelope, Event
@@ -14,6 +14,9 @@ from weft.messages import Usage
 from weft.runtime import codec
 from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Happened, Hub
+from weft.runtime.ledger import calls_of
+from weft.runtime.limits import Meter
+from weft.storage.accounts import CallRow
 from weft.storage.base import (
     ENDED,
     CheckpointRow,
@@ -45,6 +48,7 @@ class RunInfo(Struct, kw_only=True):
     usage: Usage = NO_USAGE
     recorded: Any = None
     """What a replay takes from the record (``runtime.replaying.Recorded``) instead of calling a model or a tool."""
+    meter: Meter = field(default_factory=Meter)
 
 
 class Journal:
@@ -61,6 +65,7 @@ class Journal:
             workspace=record.workspace,
             user_id=record.user_id,
             usage=NO_USAGE if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
+            meter=Meter(record.limits),
         )
         self.store = store
         self.rests = False
@@ -84,6 +89,8 @@ class Journal:
         """The nodes that run: since when, which, and at which attempt."""
         self._pending: list[Happened] = []
         self._held: Commit | None = None
+        self._called = False
+        """Whether model calls ended that the ledger does not have yet."""
         self._sealed: list[Happened] = []
         """What is in the commit that is held."""
         if hub is not None:
@@ -121,12 +128,18 @@ class Journal:
         """Passing events go out at once; durable ones with the next commit."""
         if type(event) is events.ModelFinished:
             self.info.usage = self.info.usage + event.usage
+            self.info.meter.used(event.usage.total_tokens, event.usage.cost)
+            self._called = True
         if type(event) in PASSING:
             hub = self.hub
             if hub is not None and hub.heard(self.info.id):
                 hub.publish(self._passing(time.time(), path, event))
         elif not self.silent:
             self._pending.append((time.time(), path, event))
+            if type(event) is events.ModelFailed:
+                self._called = True
+                if self.info.meter.holds(path):
+                    self.commit()  # what was reserved for it is free before it is tried again
 
     def commit(
         self,
@@ -169,6 +182,7 @@ class Journal:
         commit.messages.extend(rows)
         commit.questions.extend(questions if not self.settled and not self.intents else self._settle(questions, run))
         commit.steering = steering or commit.steering
+        commit.calls.extend(self._calls(first, new))
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -212,6 +226,12 @@ class Journal:
             rows.extend([msgspec.structs.replace(row, status="unknown") for row in self.intents.values()])
             self.intents.clear()
         return rows
+
+    def _calls(self, first: int, happened: list[Happened]) -> Sequence[CallRow]:
+        if not self._called:
+            return ()
+        self._called = False
+        return calls_of(first, happened, self.info.meter)
 
     def _empty(self) -> Commit:
         info = self.info

@@ -3,8 +3,8 @@
 from typing import Any, Generic, TypeVar
 
 from weft.engine.scheduler import Paused
-from weft.errors import UsageError
-from weft.events import Question
+from weft.errors import BudgetExceeded, LimitExceeded, UsageError
+from weft.events import Pause, Question
 from weft.messages import Message, Usage
 from weft.runtime.answers import schema_of
 from weft.runtime.journal import Journal
@@ -16,7 +16,7 @@ Out = TypeVar("Out")
 class Result(Generic[Out]):
     """What a run gave: ``output``, what was said (``messages``), and what it used."""
 
-    __slots__ = ("_output", "messages", "questions", "run_id", "status", "thread_id", "usage")
+    __slots__ = ("_output", "messages", "questions", "run_id", "status", "stop", "thread_id", "usage")
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class Result(Generic[Out]):
         messages: tuple[Message, ...] = (),
         usage: Usage,
         questions: tuple[Question, ...] = (),
+        stop: LimitExceeded | None = None,
     ) -> None:
         self.run_id = run_id
         self.thread_id = thread_id
@@ -37,16 +38,21 @@ class Result(Generic[Out]):
         self.usage = usage
         self.questions = questions
         """What it waits for, where it is paused."""
+        self.stop = stop
+        """The limit or budget that paused it, if one did."""
         self._output = output
 
     @property
     def output(self) -> Out:
         """The answer, in the type that was declared.
 
+        Of a run that a limit or budget stopped, the best so far: the last words of an agent, the state of a
+        graph, or ``None``.
+
         Raises:
             UsageError: there is none, as the run waits for answers, or is held.
         """
-        if self.status != "finished":
+        if self.status != "finished" and self.stop is None:
             waits = ", ".join(question.id for question in self.questions) or "somebody to resume it"
             raise UsageError(f"run {self.run_id} is {self.status} and has no output; it waits for: {waits}")
         return self._output
@@ -70,8 +76,20 @@ def questions_of(paused: Paused) -> tuple[Question, ...]:
     return tuple([Question(one.id, one.payload, schema_of(one.schema), one.kind, one.expires_at) for one in asked])
 
 
+def reason_of(paused: Paused) -> Pause:
+    """Why the run rests: what a person can do something about comes first."""
+    if paused.questions or paused.stop is None:
+        return "question"
+    return "budget" if isinstance(paused.stop, BudgetExceeded) else "limit"
+
+
 def result_of(
-    journal: Journal, status: Status, *, output: Any = None, questions: tuple[Question, ...] = ()
+    journal: Journal,
+    status: Status,
+    *,
+    output: Any = None,
+    questions: tuple[Question, ...] = (),
+    stop: LimitExceeded | None = None,
 ) -> Result[Any]:
     """The result of the run that this journal kept."""
     return Result(
@@ -82,4 +100,5 @@ def result_of(
         messages=tuple([said.message for said in journal.messages]),
         usage=journal.info.usage,
         questions=questions,
+        stop=stop,
     )

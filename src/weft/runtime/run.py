@@ -14,7 +14,8 @@ from weft.ids import new_id
 from weft.runtime.asking import Asking
 from weft.runtime.hub import Hub, Listener
 from weft.runtime.journal import Journal
-from weft.runtime.result import Out, Result, questions_of, result_of
+from weft.runtime.limits import Limits, dump_limits
+from weft.runtime.result import Out, Result, questions_of, reason_of, result_of
 from weft.runtime.session import Session
 from weft.storage.base import RunRecord
 
@@ -34,23 +35,23 @@ class Runnable(ABC, Generic[In, Out]):
     @abstractmethod
     def graph(self) -> Graph: ...
 
-    async def run(self, input: In, *, deps: Any = None) -> Result[Out]:
-        """Run to rest, in memory.
+    async def run(self, input: In, *, deps: Any = None, limits: Limits | None = None) -> Result[Out]:
+        """Run to rest, in memory; a limit that it reaches pauses it, with the best answer so far.
 
         Raises:
             WeftError: what ended the run.
         """
-        return await _run(self, input, deps, None, new_id("run"))
+        return await _run(self, input, deps, None, new_id("run"), limits)
 
-    def run_sync(self, input: In, *, deps: Any = None) -> Result[Out]:
+    def run_sync(self, input: In, *, deps: Any = None, limits: Limits | None = None) -> Result[Out]:
         """``run`` for programs without an event loop: the package's one blocking door.
 
         Raises:
             UsageError: there is a loop already; ``await run(...)`` instead.
         """
-        return block(lambda: self.run(input, deps=deps))
+        return block(lambda: self.run(input, deps=deps, limits=limits))
 
-    async def stream(self, input: In, *, deps: Any = None) -> AsyncGenerator[Envelope]:
+    async def stream(self, input: In, *, deps: Any = None, limits: Limits | None = None) -> AsyncGenerator[Envelope]:
         """Run in memory, and see every event as it happens. Leaving the loop ends the run.
 
         Raises:
@@ -58,7 +59,7 @@ class Runnable(ABC, Generic[In, Out]):
         """
         hub, run_id = Hub(), new_id("run")
         listener = hub.listen(run_id)
-        task = asyncio.create_task(_run(self, input, deps, hub, run_id))
+        task = asyncio.create_task(_run(self, input, deps, hub, run_id, limits))
         task.add_done_callback(lambda _: listener.ring())
         try:
             async for envelope in live(listener, task):
@@ -80,16 +81,21 @@ async def live(listener: Listener, task: "asyncio.Task[Any]") -> AsyncGenerator[
         await listener.wait()
 
 
-async def _run(target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | None, run_id: str) -> Result[Any]:
-    record = RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name)
+async def _run(
+    target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | None, run_id: str, limits: Limits | None
+) -> Result[Any]:
+    record = RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name, limits=dump_limits(limits))
     journal = Journal(record, None, hub)
     session = Session(journal, deps, Asking(journal), resumed=False)
     try:
         output = await session.root(target, input)
     except Paused as paused:
         questions = questions_of(paused)
-        journal.commit(happened=(events.RunPaused(questions),))
-        return result_of(journal, "paused", questions=questions)
+        if (stop := paused.stop) is not None:
+            journal.emit((target.name,), events.LimitReached(stop.limit, str(stop)))
+        journal.commit(happened=(events.RunPaused(questions, reason_of(paused)),))
+        best = None if stop is None else session.best()
+        return result_of(journal, "paused", output=best, questions=questions, stop=stop)
     except asyncio.CancelledError:
         journal.commit(happened=(events.RunCancelled(),))
         raise

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.engine.context import Target
@@ -11,10 +11,12 @@ from weft.events import Envelope, RunPaused
 from weft.runtime.alive import TTL
 from weft.runtime.answers import canonical, check
 from weft.runtime.beginning import PLAIN, Start, new_run
+from weft.runtime.budgets import Book, Budget
 from weft.runtime.commands import Command, dump_command, fits
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
+from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.origin import INPUT, Origin
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
@@ -35,10 +37,12 @@ class Runner:
         dispatcher: Dispatcher | None = None,
         ttl: float = TTL,
         deps: Any = None,
+        budgets: Sequence[Budget] = (),
     ) -> None:
         self.store = store
         self.hub = Hub()
         self.worker = Worker(store, self.hub, find, dispatcher=dispatcher, ttl=ttl, deps=deps)
+        self.book = self.worker.driver.book = Book(store, budgets, ttl=ttl)
         self.find = find
         self._unlisten = store.listen(self._rung)
 
@@ -69,7 +73,7 @@ class Runner:
             Conflict: the idempotency key was used for something else; or the thread is busy (``reject``).
         """
         self.find(target)
-        record = new_run(target, input, scope, thread, idempotency_key, origin)
+        record = new_run(target, input, scope, thread, idempotency_key, origin, start.limits)
         return await self._created(record, start, self.worker.dispatcher.enqueue, None, _title(input))
 
     async def run(
@@ -108,7 +112,7 @@ class Runner:
             Conflict: the thread is busy (``reject``).
         """
         await self.worker.heart.beat()
-        record = new_run(target.name, input, scope, thread, origin=origin)
+        record = new_run(target.name, input, scope, thread, origin=origin, limits=start.limits)
         async with withdrawn_if_left(self.store, self.worker.driver.owed, record):
             return await self._created(record, start, None, self.worker.id, _title(input))
 
@@ -165,10 +169,20 @@ class Runner:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def answer(self, scope: Scope, run_id: str, answers: Mapping[str, Any], *, here: bool = False) -> RunRecord:
+    async def answer(
+        self,
+        scope: Scope,
+        run_id: str,
+        answers: Mapping[str, Any],
+        *,
+        here: bool = False,
+        limits: Limits | None = None,
+    ) -> RunRecord:
         """Record answers, all or none, and queue the run again (``here``: without a job): it goes as far as it can.
 
         A run that rests for another reason, with no question open, goes on without any.
+
+        With ``limits`` it goes on under these, in place of all that it had.
 
         Raises:
             NotFound: no such run or question.
@@ -179,12 +193,13 @@ class Runner:
         for row in await self.store.questions.find(scope, run_id, list(bodies)):
             if row.status == "open":
                 check(row.id, row.schema, bodies[row.id])
+        raised = dump_limits(limits, instead=True)
         enqueue, worker = (None, self.worker.id) if here else (self.worker.dispatcher.enqueue, None)
         if here:
             await self.worker.heart.beat()
-        woken = await self.store.questions.answer(scope, run_id, bodies, enqueue, worker=worker)
+        woken = await self.store.questions.answer(scope, run_id, bodies, enqueue, worker=worker, limits=raised)
         if not woken and await self._rests_for_another_reason(scope, run_id, bool(answers)):
-            await self.store.runs.requeue(run_id, None, enqueue, worker=worker)
+            await self.store.runs.requeue(run_id, None, enqueue, worker=worker, limits=raised)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
 

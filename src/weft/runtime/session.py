@@ -49,12 +49,12 @@ class Session:
         "guard",
         "journal",
         "lets_go",
-        "max_steps",
         "meeting",
         "recent",
         "resumed",
         "steering",
         "thread_mark",
+        "top",
         "until",
         "visit",
     )
@@ -70,7 +70,6 @@ class Session:
         recent: Recent | None = None,
         steering: Steering | None = None,
         visit: Paused | None = None,
-        max_steps: int = 1000,
         going_on: bool = False,
         until: int | None = None,
     ) -> None:
@@ -79,7 +78,6 @@ class Session:
         self.asking = asking
         self.resumed = resumed
         """Whether parts of the run may be on record already."""
-        self.max_steps = max_steps
         self.guard = guard
         """Raises ``Fenced`` where this process may no longer act; asked before each activation."""
         self.recent = recent
@@ -101,31 +99,38 @@ class Session:
         self.begun: set[Path] = set()
         self.calls: dict[Path, Beside] = {}
         """Calls that are under way, by the activation that made them."""
+        self.top: _Running | None = None
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
 
         Raises:
-            Paused: it waits for answers.
+            Paused: it waits for answers, or a limit stops it.
         """
-        path = (target.name,)
+        path, meter = (target.name,), self.journal.info.meter
         fresh = not self.resumed and not self.going_on
         graph = target.graph() if fresh else await self._fitting(target, path)
+        self.top = _Running(self, graph, path, "", meter.steps(target))
         try:
-            return await _Running(self, graph, path, "").run(input, fresh=fresh, lookup=True)
+            return await meter.timed(target, self.top.run(input, fresh=fresh, lookup=True))
         finally:
             CURRENT.set(None)
             await left(self.calls)
+
+    def best(self) -> Any:
+        """The answer so far, of a run that a limit stops: the last words of an agent, the state of a graph."""
+        return None if self.top is None else self.top.best()
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
         lookup = self.resumed or self.going_on or path in self.begun
         self.begun.add(path)
         graph = await self._fitting(target, path) if lookup else target.graph()
-        running = _Running(self, graph, path, "/".join(path))
+        meter = self.journal.info.meter
+        running = _Running(self, graph, path, "/".join(path), meter.steps(target))
         beside = self.calls.setdefault(path[:-1], Beside())
         try:
-            return await beside.run(running.run(input, fresh=False, lookup=lookup))
+            return await beside.run(meter.timed(target, running.run(input, fresh=False, lookup=lookup)))
         finally:
             if not beside.tasks:
                 self.calls.pop(path[:-1], None)
@@ -150,15 +155,17 @@ class _Running:
         "_path",
         "_path_key",
         "_ran",
+        "_reached",
         "_rows",
         "_session",
         "_slots",
         "_start",
         "_steering",
         "_step",
+        "_steps",
     )
 
-    def __init__(self, session: Session, graph: Graph, path: Path, conversation: str) -> None:
+    def __init__(self, session: Session, graph: Graph, path: Path, conversation: str, steps: int) -> None:
         self._session = session
         self._steering = session.steering
         self._journal = session.journal
@@ -175,6 +182,9 @@ class _Running:
         """The step of the last checkpoint: activations that finish are kept under it."""
         self._ran: list[str] = []
         """Nodes that finished since, where somebody steers."""
+        self._steps = steps
+        """How many it may take."""
+        self._reached = Checkpoint()
 
     async def run(self, input: Any, *, fresh: bool, lookup: bool) -> Any:
         """Go on from what is on record, or begin with ``input``; the output.
@@ -186,6 +196,7 @@ class _Running:
         store = self._journal.store
         if lookup and store is not None:
             checkpoint, finished, on_record = await self._load(store, open=not fresh)
+        self._reached = checkpoint
         self._step, root = checkpoint.step, len(self._path) == 1
         if self._session.going_on and root:
             if not on_record:
@@ -202,10 +213,20 @@ class _Running:
             fresh = True
         if root and not fresh and self._steering is not None and not self._steering.quiet:
             checkpoint, finished = await self._commanded(self._steering, checkpoint, finished)
-        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._session.max_steps)
+        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
         return graph.leave(checkpoint.values)
+
+    def best(self) -> Any:
+        """What the graph would give if it ended here; ``None`` where it can give nothing yet."""
+        if self._rows is not None:
+            seen: Seen | None = self._reached.values.get(self._rows)
+            return None if seen is None else _last_words(seen)
+        try:
+            return self._graph.leave(self._reached.values)
+        except Exception:  # a state that is not complete is nothing that it must be able to read
+            return None
 
     # What is on record
 
@@ -350,7 +371,7 @@ class _Running:
         hold: bool = False,
     ) -> "Future[None] | None":
         rows, said, context = self._rows, _NOTHING_SAID, None
-        self._step = checkpoint.step
+        self._step, self._reached = checkpoint.step, checkpoint
         steering = None
         if self._steering is not None and not self._steering.quiet:
             told, steering = self._steering.flush()
@@ -398,3 +419,13 @@ class _Running:
 
     def intent(self, path: Path) -> Intent:
         return Tries(self._asking, self._journal, path)
+
+
+def _last_words(seen: Seen) -> str | None:
+    """What the model said last since a person spoke."""
+    for said in reversed(seen.said):
+        if said.message.role == "user":
+            return None
+        if said.message.role == "assistant" and (words := said.message.text):
+            return words
+    return None

@@ -17,7 +17,7 @@ from weft.server.catalog import Catalog
 from weft.server.deps import Admit, Served, everything_of
 from weft.server.description import describe
 from weft.server.gate import Gate, Hosts
-from weft.server.routes import agents, blobs, control, history, interrupts, live, runs, system, threads
+from weft.server.routes import accounts, agents, blobs, control, history, interrupts, live, runs, system, threads
 from weft.server.sse import BEAT
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -82,7 +82,7 @@ def create_app(
     )
     api.state.weft = Served(app=app, catalog=Catalog(app), admit=admit or everything_of(app), beat=beat, grace=grace)
     errors.install(api)
-    for noun in (system, agents, threads, runs, interrupts, control, history, blobs, live):
+    for noun in (system, agents, threads, runs, interrupts, control, history, blobs, accounts, live):
         api.include_router(noun.router, prefix=PREFIX)
     api.router.default = ui or UI()
     if settings.cors:

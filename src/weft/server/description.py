@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from msgspec import Struct
 
 from weft.messages import Json
+from weft.server.account_views import VIEWS as ACCOUNT_VIEWS
 from weft.server.errors import Problem
 from weft.server.views import VIEWS, refer
 
@@ -59,7 +60,7 @@ def describe(api: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=api.title, version=api.version, description=api.description, routes=api.routes, tags=api.openapi_tags
     )
-    _, schemas = msgspec.json.schema_components([*VIEWS, Problem], ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components([*VIEWS, *ACCOUNT_VIEWS, Problem], ref_template=_REFERENCE)
     known = document.setdefault("components", {}).setdefault("schemas", {})
     known.update(schemas)
     for name in ("HTTPValidationError", "ValidationError"):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from weft.errors import UsageError
 from weft.messages import Json
 from weft.runtime.commands import Breakpoint
+from weft.runtime.limits import Limits
 from weft.storage.commands import IfBusy
 
 MAX_DEPTH = 64
@@ -109,18 +110,20 @@ LastEventId = Annotated[
 ]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What clients send: nothing beyond what is named, and nothing of another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class TextPart(_Body):
+class TextPart(Body):
     """Words of a person."""
 
     type: Literal["text"]
     text: Annotated[Words, Field(min_length=1)]
 
 
-class MediaPart(_Body):
+class MediaPart(Body):
     """An image, a sound or a file: by address, by value (base64), or by the SHA-256 of a stored blob."""
 
     type: Literal["media"]
@@ -141,7 +144,22 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Part = Annotated[TextPart | MediaPart, Field(discriminator="type")]
 
 
-class BreakpointBody(_Body):
+class LimitsBody(Body):
+    """Limits of a run; what is not said is no limit."""
+
+    turns: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    tool_calls: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    tokens: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    usd: Annotated[float | None, Field(ge=0, le=1e12, allow_inf_nan=False)] = None
+    seconds: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
+    recursion: Annotated[int | None, Field(ge=1, le=2**31)] = None
+
+    def plain(self) -> Limits:
+        """As the runtime takes them."""
+        return Limits(**self.model_dump())
+
+
+class BreakpointBody(Body):
     """Where to hold a run: at a node or a tool, or when a condition on its state becomes true."""
 
     node: Name | None = None
@@ -168,7 +186,7 @@ class BreakpointBody(_Body):
 Points = Annotated[list[BreakpointBody], Field(max_length=100)]
 
 
-class StartRun(_Body):
+class StartRun(Body):
     """Run a target on an input, in a new thread or in a known one."""
 
     target: Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
@@ -183,6 +201,8 @@ class StartRun(_Body):
     """What if a run of the thread goes on: `reject` this one (409), `enqueue` it, or end the other where it is
     (`interrupt`). Where nothing is said, as the server is set up: `enqueue`."""
     breakpoints: Points = []
+    limits: LimitsBody | None = None
+    """They hold beside those of the target; a run that reaches one pauses."""
 
     def plain(self) -> Any:
         """The input as JSON values."""
@@ -191,33 +211,35 @@ class StartRun(_Body):
         return [part.model_dump(exclude_none=True) for part in self.input]
 
 
-class RenameThread(_Body):
+class RenameThread(Body):
     """A new title."""
 
     title: Annotated[Words, Field(max_length=200)]
 
 
-class CancelRun(_Body):
+class CancelRun(Body):
     """Why it should end."""
 
     reason: Annotated[Words | None, Field(max_length=500)] = None
 
 
-class AnswerRun(_Body):
-    """Answers to questions, by their ids."""
+class AnswerRun(Body):
+    """Answers to questions, by their ids; or for a run that a limit paused, the limits under which it goes on."""
 
     answers: Annotated[
         dict[Annotated[str, Field(max_length=1_000)], Any],
         BeforeValidator(sound),
-        Field(min_length=1, max_length=100),
-    ]
+        Field(max_length=100),
+    ] = {}
+    limits: LimitsBody | None = None
+    """They take the place of all that held."""
 
 
 _Step = Annotated[int, Field(ge=0, le=2**31)]
 _Name = Annotated[Words, Field(min_length=1, max_length=200)]
 
 
-class ForkThread(_Body):
+class ForkThread(Body):
     """Where to go on from, and what is written there first."""
 
     at: _Step | None = None
@@ -235,7 +257,7 @@ class ForkThread(_Body):
     """Whether to queue a run that does it."""
 
 
-class ReplayRun(_Body):
+class ReplayRun(Body):
     """How far to replay a run, and from where on to call models and tools again."""
 
     until: _Step | None = None
@@ -244,7 +266,7 @@ class ReplayRun(_Body):
     """Whether effects that must happen once may be repeated."""
 
 
-class AnswerInterrupt(_Body):
+class AnswerInterrupt(Body):
     """An answer to one question of a run."""
 
     run_id: Annotated[str, Field(min_length=1, max_length=200)]
@@ -252,19 +274,19 @@ class AnswerInterrupt(_Body):
     answer: Annotated[Any, BeforeValidator(sound)]
 
 
-class AnswerInterrupts(_Body):
+class AnswerInterrupts(Body):
     """Answers to questions of any runs."""
 
     answers: Annotated[list[AnswerInterrupt], Field(min_length=1, max_length=100)]
 
 
-class StepRun(_Body):
+class StepRun(Body):
     """How far to go."""
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
-class InjectInput(_Body):
+class InjectInput(Body):
     """Something to say to a run."""
 
     input: Annotated[Any, BeforeValidator(sound)]
@@ -273,7 +295,7 @@ class InjectInput(_Body):
     """Before the next model call, or as a run of its own once the thread rests."""
 
 
-class ChangeState(_Body):
+class ChangeState(Body):
     """What to write into the channels of a paused run."""
 
     writes: Annotated[dict[Name, Any], BeforeValidator(sound), Field(min_length=1, max_length=100)]
@@ -281,13 +303,13 @@ class ChangeState(_Body):
     """In whose name, where only some nodes may write."""
 
 
-class RerunNode(_Body):
+class RerunNode(Body):
     """Where to begin again."""
 
     node: Name
 
 
-class SetBreakpointsBody(_Body):
+class SetBreakpointsBody(Body):
     """All breakpoints of the run; those that are not there are taken away."""
 
     breakpoints: Points

@@ -11,6 +11,16 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
+from weft.storage.accounts import (
+    Allowance,
+    BudgetRow,
+    CallRow,
+    CostRow,
+    Dimension,
+    Reservation,
+    Shortage,
+    Tally,
+)
 from weft.storage.commands import CommandRow, IfBusy, NewCommand, SteeringRow
 from weft.storage.trails import Trails
 
@@ -66,6 +76,8 @@ class RunRecord(Struct, frozen=True, kw_only=True, gc=False):
     updated_at: float = 0.0
     origin: bytes | None = None
     """JSON of ``runtime.origin.Origin``, where it did not come from an input: it goes on, forks or replays."""
+    limits: bytes | None = None
+    """JSON of ``runtime.limits.Given``: limits that came with the run."""
     steered: bool = False
     """Whether somebody ever sent it a command."""
 
@@ -245,6 +257,8 @@ class Commit(Struct, kw_only=True, gc=False):
     questions: list[QuestionRow] = field(default_factory=list[QuestionRow])
     steering: SteeringRow | None = None
     run: RunChange | None = None
+    calls: list[CallRow] = field(default_factory=list[CallRow])
+    """Model calls that ended; what was reserved for them is settled."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -349,11 +363,13 @@ class Runs(Protocol):
         *,
         wake_at: float | None = None,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
         """Queue it again (epoch + 1, fence + 1), in one transaction with its new job, if there is one.
 
         With a ``fence`` only where it matches (hand back); without, only where the run is ``paused`` (resume).
-        With a ``worker`` it is kept for that one, as with ``create``; else it has no owner.
+        With a ``worker`` it is kept for that one, as with ``create``; else it has no owner. ``limits`` take the
+        place of those on record.
         """
         ...
 
@@ -420,6 +436,7 @@ class Questions(Protocol):
         enqueue: Enqueue | None,
         *,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
         """Record all of these answers or none, and requeue the run in the same transaction.
 
@@ -624,6 +641,49 @@ class Inbox(Protocol):
 
     async def discard(self, run_id: str, number: int) -> None:
         """Forget this one: it was seen to in another way."""
+
+
+class Ledger(Protocol):
+    """What model calls cost. Calls come in with the commits that end them."""
+
+    async def sums(
+        self,
+        scope: Scope,
+        by: Sequence[Dimension],
+        *,
+        since: float = 0.0,
+        until: float | None = None,
+        only: Mapping[Dimension, str] | None = None,
+    ) -> Sequence[CostRow]:
+        """Sums over the calls that began in ``since <= at < until``, in the order of their keys.
+
+        ``only`` keeps those with these values. What is left of deleted threads has no run and no thread.
+        """
+        ...
+
+
+class Budgets(Protocol):
+    """How much may be spent, and what is reserved of it."""
+
+    async def list(self, workspace: str) -> Sequence[BudgetRow]: ...
+
+    async def set(self, workspace: str, budget: BudgetRow) -> None:
+        """Make it, or change it: what was spent stays spent."""
+        ...
+
+    async def remove(self, workspace: str, budget: BudgetRow) -> bool:
+        """Whether there was one of that kind, subject and period."""
+        ...
+
+    async def used(self, workspace: str, allowance: Allowance) -> Tally: ...
+
+    async def reserve(self, wanted: Reservation, ttl: float) -> Shortage | None:
+        """Set aside what a call may cost, of all the budgets that it falls under or of none.
+
+        All in one transaction, exact however many do so at once. What dead runs hold is given back where
+        there would be too little else: those that do not run any more, or whose process did not beat for ``ttl``
+        seconds.
+        """
         ...
 
 
@@ -658,6 +718,12 @@ class Store(Protocol):
 
     @property
     def inbox(self) -> Inbox: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def budgets(self) -> Budgets: ...
 
     def commit(self, commit: Commit) -> "Future[None]":
         """Queue the commit at once, in order; the future is done when it is durable.

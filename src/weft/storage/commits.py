@@ -29,9 +29,11 @@ from sqlalchemy.sql.type_api import TypeEngine
 from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
 from weft.storage.base import ENDED, RESTING, Commit, RunChange
+from weft.storage.ledger import LEDGER_COLUMNS, call_row
 from weft.storage.packing import pack_events, pack_state
 from weft.storage.phrases import shortened
 from weft.storage.pieces import counted_in, greatest, key_of
+from weft.storage.settling import settlement
 
 NUMBER = BigInteger()
 _ZERO = literal_column("0", NUMBER)
@@ -65,7 +67,8 @@ QUESTIONS = Kind(
     ("id", "path", "status", "payload", "schema", "answer", "expires_at", "created_at", "kind", "fallback"),
 )
 STEERING = Kind("steering", t.steering, "run", ("taken", "held", "body"))
-KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, STEERING)
+CALLS = Kind("calls", t.calls, "run", ("at", "seq", "count", *LEDGER_COLUMNS))
+KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, STEERING, CALLS)
 
 Parts = dict[str, list[tuple[Any, ...]]]
 """Rows by the name of their kind."""
@@ -96,11 +99,18 @@ def add_rows(
         for s in c.slots:
             if s.op == "append":
                 parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
-    if (steering := commit.steering) is not None and not stale:
-        parts["steering"].append((*run, steering.taken, int(steering.held), steering.body))
     for q in commit.questions:
         asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at, q.kind, q.fallback)
         parts["questions"].append((*run, q.id, q.path, *asked))
+    _add_rarer(parts, commit, run, stale=stale)
+
+
+def _add_rarer(parts: Parts, commit: Commit, run: tuple[Any, ...], *, stale: bool) -> None:
+    if (steering := commit.steering) is not None and not stale:
+        parts["steering"].append((*run, steering.taken, int(steering.held), steering.body))
+    if commit.calls:
+        parts["calls"] += [(*run, c.at, c.seq, 1, *call_row(c)) for c in commit.calls]
+        parts["settled"] += [(*run, *settlement(c)) for c in commit.calls if c.reservation is not None]
 
 
 def before(commit: Commit) -> int:
@@ -121,7 +131,7 @@ def addition(
         columns["key"] = key_of(columns.pop(kind.parent), columns.pop(kind.counted))
     if kind is MESSAGES or kind is CHECKPOINTS:
         columns["run"] = select(t.runs.c.n).where(t.runs.c.id == columns.pop("run_id")).scalar_subquery()
-    if kind is QUESTIONS:
+    if kind is QUESTIONS or kind is CALLS:
         columns["workspace"] = select(t.owners.c.workspace).where(t.owners.c.n == owner).scalar_subquery()
     statement = insert(kind.table).inline()
     if source is None and kind is not FINISHED:

@@ -52,6 +52,7 @@ from weft.storage.commits import (
 from weft.storage.pieces import greatest, last_event
 from weft.storage.query import Query
 from weft.storage.question_queries import CLOSED
+from weft.storage.settling import SETTLING, settling
 from weft.storage.tables import SECONDS, finished, places, questions, runs, threads
 
 _RUN: dict[str, TypeEngine[Any]] = {
@@ -105,7 +106,7 @@ class Batch:
         self.commits = commits
         self.groups: list[Group] = []
         self.refused: dict[int, StoreError] = {}
-        self.parts: Parts = {kind.name: [] for kind in KINDS}
+        self.parts: Parts = {kind.name: [] for kind in KINDS} | {"settled": []}
         self.places: dict[tuple[int, str, str], int] = {}
         known: dict[tuple[str, int], int] = {}
         for at, commit in enumerate(commits):
@@ -175,6 +176,9 @@ class Batch:
             if of_kind := self.parts[kind.name]:
                 values |= _values(kind.name, (*_leading(kind), *kind.columns), of_kind)
                 shape.append((kind.name, len(of_kind) == 1))
+        if settled := self.parts["settled"]:
+            values |= _values("settled", tuple(SETTLING), settled)
+            shape.append(("settled", len(settled) == 1))
         return _statement(tuple(shape), changing=changing, one=len(rows) == 1), values
 
     def outcomes(self, written: set[int], state: dict[str, tuple[int, int]]) -> list[StoreError | None]:
@@ -230,6 +234,9 @@ def _statement(shape: tuple[tuple[str, bool], ...], *, changing: bool, one: bool
     ctes.append(_touch(ok))
     kinds, place = {kind.name: kind for kind in KINDS}, None
     for name, lone in shape:
+        if name == "settled":
+            ctes.append(settling(ok, _rows(name, SETTLING, one=lone)))
+            continue
         if name == "place":
             wanted = _rows(name, _PLACE, one=lone)
             place = _places(ok, wanted, ctes)

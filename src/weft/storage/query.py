@@ -60,7 +60,8 @@ class Query:
 
     def picker(self, speech: Speech, columns: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
         """What turns a row of these columns into arguments, for a statement without constants."""
-        return itemgetter(*[columns.index(name) for name in self.order(speech)])
+        places = [columns.index(name) for name in self.order(speech)]
+        return itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
 
     def _compile(self, speech: Speech) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
         compiled: Any = self.statement.compile(dialect=dialect(speech))

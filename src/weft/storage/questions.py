@@ -67,6 +67,7 @@ class SqlQuestions:
         enqueue: Enqueue | None,
         *,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
         woken: list[Row] = []
 
@@ -82,7 +83,7 @@ class SqlQuestions:
                     rows = yield q.QUESTION, {"run": run_id, "id": id, **_whose(scope)}
                     _check_closed(run_id, id, answer, rows)
             if (yield q.TOLD_IN, {"n": n}):
-                woken.extend((yield RESUME_FREE, {"id": run_id, "fence": None, "wake_at": None, "worker": worker}))
+                woken.extend((yield RESUME_FREE, _resumed(run_id, worker, limits)))
             return [_job(row) for row in woken]
 
         await self._database.queue(steps, _same if enqueue else _none, enqueue or _nobody)
@@ -104,13 +105,17 @@ class SqlQuestions:
             yield q.EXPIRE, {}
             jobs: list[Job] = []
             for (run_id,) in (yield q.TOLD, {"limit": limit}):
-                rows = yield RESUME_FREE, {"id": run_id, "fence": None, "wake_at": None, "worker": None}
+                rows = yield RESUME_FREE, _resumed(run_id)
                 jobs.extend([_job(row) for row in rows])
             return jobs
 
         if not await self._database.read(due):
             return 0
         return len(await self._database.queue(steps, _same, enqueue))
+
+
+def _resumed(run_id: str, worker: str | None = None, limits: bytes | None = None) -> dict[str, Any]:
+    return {"id": run_id, "fence": None, "wake_at": None, "worker": worker, "limits": limits}
 
 
 def _check_closed(run_id: str, id: str, answer: bytes, rows: Sequence[Row]) -> None:

@@ -49,7 +49,7 @@ def record_columns(*, bodies: bool = True) -> list[ColumnElement[Any]]:
             c.fence,
             c.worker,
         ),
-        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at, c.origin),
+        *(c.attempts, c.priority, c.wake_at, c.created_at, c.updated_at, c.origin, c.limits),
         exists().where(steering.c.run == c.n).correlate(runs).label("steered"),
     ]
 
@@ -100,7 +100,13 @@ def _add_run(*, acquire: bool) -> Query:
         status = case((busy, p("status", "t")), else_=_RUNNING)
         one = case((busy, NONE), else_=_ONE)
     values = {name: p(name) for name in ("id", "thread", "owner", "target", "input", "digest", "priority", "worker")}
-    made = {"workspace": p("n"), "idempotency_key": p("key"), "wake_at": p("wake_at"), "origin": p("origin")}
+    made = {
+        "workspace": p("n"),
+        "idempotency_key": p("key"),
+        "wake_at": p("wake_at"),
+        "origin": p("origin"),
+        "limits": p("limits"),
+    }
     made |= {"status": status, "fence": one, "attempts": one, "epoch": NONE, "first_message": NONE}
     adding = insert(runs).values(**values, **made, created_at=p("at"), updated_at=p("at"))
     return Query(adding.on_conflict_do_nothing().returning(runs.c.n, runs.c.status, runs.c.fence, runs.c.attempts))
@@ -176,6 +182,8 @@ def _requeue(*where: ColumnElement[bool]) -> Query:
             attempts=0,
             wake_at=p("wake_at", "f"),
             updated_at=Now(),
+            error=null(),
+            limits=func.coalesce(p("limits", "b"), runs.c.limits),
         )
         .returning(*_job())
     )

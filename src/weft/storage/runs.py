@@ -110,8 +110,9 @@ class SqlRuns:
         *,
         wake_at: float | None = None,
         worker: str | None = None,
+        limits: bytes | None = None,
     ) -> bool:
-        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker}
+        values = {"id": run_id, "fence": fence, "wake_at": wake_at, "worker": worker, "limits": limits}
         query = q.RESUME if fence is None else q.HAND_BACK
 
         def steps() -> Steps[Sequence[Job]]:
@@ -251,7 +252,8 @@ class _Made:
                 "input": None if record.input == b"null" else record.input,
             },
             **{"key": record.idempotency_key, "digest": digest, "priority": record.priority},
-            **{"wake_at": record.wake_at, "worker": self.worker, "at": at, "origin": record.origin},
+            **{"wake_at": record.wake_at, "worker": self.worker, "at": at},
+            **{"origin": record.origin, "limits": record.limits},
         }
 
     def _apart(self, n: int, thread: int, owner: int) -> Steps[None]:
@@ -295,6 +297,7 @@ def _new_run(record: RunRecord, at: float, worker: str | None, status: Status, f
         created_at=at,
         updated_at=at,
         origin=record.origin,
+        limits=record.limits,
     )
 
 

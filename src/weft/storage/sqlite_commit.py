@@ -32,6 +32,7 @@ from weft.storage.commits import (
 from weft.storage.pieces import last_event
 from weft.storage.query import Query
 from weft.storage.question_queries import WITHDRAW
+from weft.storage.settling import GIVE_BACK, SETTLE, SETTLED
 from weft.storage.tables import finished, places, runs, threads
 
 _TYPES = {
@@ -97,7 +98,12 @@ class CommitWriter:
         self._change = _Statement(_CHANGE, "parent", *CHANGE_COLUMNS)
         self._withdraw = WITHDRAW.sql("sqlite")
         self._add = [(kind.name, _Statement(_addition(kind), "parent", "owner_n", *kind.columns)) for kind in KINDS]
+        self._settle = [_Statement(query, *SETTLED) for query in (SETTLE, GIVE_BACK)]
         self._close = _Statement(_CLOSE, "parent", "owner_n", *CHECKPOINTS.columns)
+
+    def close(self) -> None:
+        """Before its connection: a statement that is still held would keep the file open."""
+        self._cursor.close()
 
     def write(self, commits: Sequence[Commit]) -> list[StoreError | None]:
         """For each commit why it was refused, or ``None`` where it is in the transaction now."""
@@ -111,6 +117,9 @@ class CommitWriter:
                 many(statement.sql, map(statement.pick, rows))
         if batch.unclosed or "finished" in parts:
             many(self._close.sql, map(self._close.pick, parts["checkpoints"]))
+        if rows := parts.get("settled"):
+            for statement in self._settle:
+                many(statement.sql, map(statement.pick, rows))
         return refusals
 
     def _pass(self, commit: Commit, batch: "_Batch") -> StoreError | None:

@@ -4,9 +4,11 @@ from asyncio import Future
 from collections.abc import Callable
 
 from weft.storage.base import Commit
+from weft.storage.budgets import SqlBudgets
 from weft.storage.database import Database
 from weft.storage.history import SqlHistory
 from weft.storage.inbox import SqlInbox
+from weft.storage.ledger import SqlLedger
 from weft.storage.questions import SqlQuestions
 from weft.storage.runs import SqlRuns, SqlWorkers
 from weft.storage.sql_trails import SqlTrails
@@ -26,6 +28,8 @@ class SqlStore:
         self.blobs = SqlBlobs(database)
         self.trails = SqlTrails(database)
         self.inbox = SqlInbox(database)
+        self.ledger = SqlLedger(database)
+        self.budgets = SqlBudgets(database)
 
     @property
     def url(self) -> str:

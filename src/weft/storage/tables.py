@@ -112,6 +112,7 @@ runs = Table(
     _column("created_at", SECONDS),
     _column("updated_at", SECONDS),
     Column("origin", LargeBinary),
+    Column("limits", LargeBinary),
     UniqueConstraint("id"),
     Index("runs_thread_ix", "thread", "n"),
     Index("runs_workspace_ix", "workspace", "n"),
@@ -340,3 +341,63 @@ steering = _clustered(
     key=("run",),
 )
 """One row for each run that somebody has steered."""
+
+calls = _clustered(
+    "calls",
+    _column("workspace"),
+    _column("at", SECONDS),
+    _column("run"),
+    _column("seq"),
+    _column("owner"),
+    _column("count"),
+    _column("agent", Text),
+    _column("model", Text),
+    *[_column(f"{kind}_tokens") for kind in ("input", "output", "cached", "cache_write", "reasoning", "audio")],
+    Column("nanos", NUMBER),
+    _column("duration"),
+    Column("first_piece", NUMBER),
+    _column("finish", Text),
+    Column("error", Text),
+    key=("workspace", "at", "run", "seq"),
+)
+"""The ledger. A row with ``run`` 0 is what is left of deleted threads: a sum of ``count`` calls of one day."""
+
+budgets = _clustered(
+    "budgets",
+    _column("workspace"),
+    _column("of", Text),
+    _column("subject", Text),
+    _column("per", Text),
+    Column("nanos", NUMBER),
+    Column("tokens", NUMBER),
+    _column("unpriced", Text),
+    key=("workspace", "of", "subject", "per"),
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("of", Text),
+    _column("subject", Text),
+    _column("per", Text),
+    _column("starts_at", SECONDS),
+    _column("nanos"),
+    _column("tokens"),
+    _column("held_nanos"),
+    _column("held_tokens"),
+    UniqueConstraint("workspace", "of", "subject", "per", "starts_at"),
+)
+"""What is used of a budget in a period, and what is held for calls that are being made."""
+
+reservations = _clustered(
+    "reservations",
+    _column("id", Text),
+    _column("tally"),
+    _column("run"),
+    _column("fence"),
+    _column("nanos"),
+    _column("tokens"),
+    key=("id", "tally"),
+)

@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
+from weft.storage.budgets import FORGET_BUDGETS
+from weft.storage.ledger import FORGET_CALLS
 from weft.storage.pieces import WORKSPACE_OF, beyond, counted_in, greatest, mine, named, p, status_is
 from weft.storage.query import Query
 from weft.storage.tables import (
     blobs,
+    calls,
     checkpoints,
     contexts,
     events,
@@ -18,6 +21,7 @@ from weft.storage.tables import (
     metadata,
     owners,
     places,
+    reservations,
     runs,
     slots,
     threads,
@@ -99,10 +103,10 @@ def _deletions() -> Sequence[Query]:
     """Of every table, whatever belongs to a thread: by the thread itself, by its runs or by its places."""
     of_runs = select(runs.c.n).where(runs.c.thread == p("n"))
     of_places = select(places.c.n).where(places.c.thread == p("n"))
-    parts: list[Query] = []
+    parts: list[Query] = [*FORGET_CALLS, *FORGET_BUDGETS]
     for table in metadata.sorted_tables:
-        if table in (places, runs, threads) or table.name.startswith("trail"):
-            continue  # trails are found by the thread's id
+        if table in (places, runs, threads, calls, reservations) or table.name.startswith("trail"):
+            continue  # trails are found by the thread's id, accounts are folded first
         if table in _COUNTED:
             parts.append(Query(delete(table).where(table.c.key.in_(_counted_below(table, _COUNTED[table])))))
         elif "thread" in table.c:

@@ -76,6 +76,10 @@ class Writer:
             self._connection.execute("PRAGMA busy_timeout=0")  # the loop does not wait: the thread does
             self._connection.execute("PRAGMA wal_autocheckpoint=0")
 
+    def _close(self) -> None:
+        self._commits.close()
+        self._connection.close()
+
     def submit(self, work: Commit | Work, *, brief: bool = True) -> Future:
         """Put it in line; the future is of the running loop. ``brief`` is what the loop itself may do."""
         loop = asyncio.get_running_loop()
@@ -181,7 +185,7 @@ class Writer:
     def _finish(self) -> None:
         with suppress(sqlite3.Error):  # where another process reads, the last to close will do it
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.close()
+        self._close()
 
     def _write_patiently(self, batch: Sequence[Ticket]) -> list[Outcome]:
         """Wait for locks of other processes."""
@@ -258,7 +262,7 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
-            self._connection.close()
+            self._close()
             self._open()
 
 

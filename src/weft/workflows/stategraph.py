@@ -13,6 +13,7 @@ from weft.engine.evolution import Migration, OnChange, evolution
 from weft.engine.graph import NOTHING, Link, Schedule
 from weft.engine.policy import Effect, Policy, Retry
 from weft.errors import GraphError
+from weft.runtime.limits import Limits
 from weft.workflows.atmostonce import Reconcile
 from weft.workflows.building import Declaration, DeclaredNode, build, is_target
 from weft.workflows.checks import Sketch, check
@@ -258,6 +259,7 @@ class StateGraph:
         version: str = "",
         migrate: Mapping[tuple[str, str], Migration] | None = None,
         on_change: OnChange | None = None,
+        limits: Limits | None = None,
     ) -> Workflow[Any]:
         """The graph, ready to run; at most ``max_concurrency`` of its nodes work at once in a run.
 
@@ -270,7 +272,7 @@ class StateGraph:
         check(self._sketch())
         made = self._made if name is None else replace(self._made, name=name)
         changes = evolution(version, migrate, on_change)
-        return Workflow(build(made, schedule, max_concurrency, changes), made.state)
+        return Workflow(build(made, schedule, max_concurrency, changes), made.state, limits)
 
     def _sketch(self) -> Sketch:
         routes: dict[str, list[str]] = {}

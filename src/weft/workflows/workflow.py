@@ -3,6 +3,7 @@
 from typing import Any, Generic
 
 from weft.engine.graph import Graph
+from weft.runtime.limits import Limits
 from weft.runtime.result import Out
 from weft.runtime.run import Runnable
 from weft.workflows.mermaid import mermaid
@@ -13,10 +14,11 @@ from weft.workflows.svg import svg
 class Workflow(Runnable[Any, Out], Generic[Out]):
     """A compiled graph: run it, stream it, draw it, serve it from an ``App``."""
 
-    __slots__ = ("_graph", "name", "schema")
+    __slots__ = ("_graph", "limits", "name", "schema")
 
-    def __init__(self, graph: Graph, schema: Schema | None = None) -> None:
+    def __init__(self, graph: Graph, schema: Schema | None = None, limits: Limits | None = None) -> None:
         self.name = graph.name
+        self.limits = limits
         self._graph = graph
         self.schema = schema
         """The state that another graph shares with it when it is a node there."""

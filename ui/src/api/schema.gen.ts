@@ -228,6 +228,8 @@ export interface paths {
         /**
          * Answer
          * @description Answer its open questions, all or some, by their ids; it goes as far as it can with the answers.
+         *
+         *     A run that a limit or a budget paused goes on with no answers at all.
          */
         post: operations["answerRun"];
         delete?: never;
@@ -565,6 +567,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Costs
+         * @description Tokens, money and time of all model calls that began in a period, told apart by what one asks for.
+         */
+        get: operations["listCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Budgets
+         * @description The budgets that hold here; a user sees the general ones and his own.
+         */
+        get: operations["listBudgets"];
+        /**
+         * Set Budget
+         * @description Make a budget, or change the one of the same kind, subject and period; all of them come back.
+         */
+        put: operations["setBudget"];
+        post?: never;
+        /**
+         * Remove Budget
+         * @description Forget a budget. What was spent stays in the ledger.
+         */
+        delete: operations["removeBudget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -610,13 +660,17 @@ export interface components {
         };
         /**
          * AnswerRun
-         * @description Answers to questions, by their ids.
+         * @description Answers to questions, by their ids; or for a run that a limit paused, the limits under which it goes on.
          */
         AnswerRun: {
-            /** Answers */
-            answers: {
+            /**
+             * Answers
+             * @default {}
+             */
+            answers?: {
                 [key: string]: unknown;
             };
+            limits?: components["schemas"]["LimitsBody"] | null;
         };
         /**
          * Answered
@@ -729,6 +783,31 @@ export interface components {
             summary: string | null;
             tokens: number;
             items: components["schemas"]["ContextItem"][];
+        };
+        /**
+         * CostView
+         * @description A sum over model calls.
+         */
+        CostView: {
+            key: {
+                [key: string]: string;
+            };
+            calls: number;
+            failed: number;
+            unpriced: number;
+            input_tokens: number;
+            output_tokens: number;
+            cached_tokens: number;
+            cache_write_tokens: number;
+            reasoning_tokens: number;
+            audio_tokens: number;
+            usd: number | null;
+            duration: number;
+            first_piece: number | null;
+        };
+        /** Costs */
+        Costs: {
+            items: components["schemas"]["CostView"][];
         };
         /**
          * Custom
@@ -932,6 +1011,24 @@ export interface components {
             message: string;
         };
         /**
+         * LimitsBody
+         * @description Limits of a run; what is not said is no limit.
+         */
+        LimitsBody: {
+            /** Turns */
+            turns?: number | null;
+            /** Tool Calls */
+            tool_calls?: number | null;
+            /** Tokens */
+            tokens?: number | null;
+            /** Usd */
+            usd?: number | null;
+            /** Seconds */
+            seconds?: number | null;
+            /** Recursion */
+            recursion?: number | null;
+        };
+        /**
          * Media
          * @description An image, a sound or a file: by address, by value, or by the SHA-256 of a stored blob.
          */
@@ -1006,6 +1103,19 @@ export interface components {
         Messages: {
             items: components["schemas"]["MessageView"][];
             next: number | null;
+        };
+        /**
+         * ModelFailed
+         * @description A model call that gave no answer. Its node may try again, and then the run goes on.
+         */
+        ModelFailed: {
+            /** @enum {unknown} */
+            type: "model.failed";
+            model: string;
+            code: string;
+            message: string;
+            /** @default 0 */
+            started_at?: number;
         };
         /** ModelFinished */
         ModelFinished: {
@@ -4226,6 +4336,321 @@ export interface operations {
             };
             /** @description The request is malformed. */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCosts: {
+        parameters: {
+            query?: {
+                by?: ("model" | "agent" | "run" | "thread" | "user" | "workspace" | "hour" | "day" | "month" | "finish" | "error")[] | null;
+                /** @description 2026-11-21, 2026-11-21T09:00 (UTC), or so long ago: 24h, 7d, 4w. */
+                since?: string | null;
+                /** @description 2026-11-21, 2026-11-21T09:00 (UTC), or so long ago: 24h, 7d, 4w. */
+                until?: string | null;
+                model?: string | null;
+                agent?: string | null;
+                run?: string | null;
+                thread?: string | null;
+                user?: string | null;
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sums, as JSON or as CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                    "text/csv": string;
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budgets"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budgets"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server does not answer to this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit its schema. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeBudget: {
+        parameters: {
+            query: {
+                of: "run" | "thread" | "user" | "workspace";
+                per: "hour" | "day" | "month" | "total";
+                subject?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -70,6 +70,7 @@ async def start(
         idempotency_key=idempotency_key,
         if_busy=body.if_busy,
         breakpoints=[point.point() for point in body.breakpoints],
+        limits=body.limits and body.limits.plain(),
     )
     if wait:
         record = await app.wait(scope, record.id, timeout=wait)
@@ -110,8 +111,12 @@ async def cancel(id: Id, app: AppDep, scope: ScopeDep, body: CancelRun | None = 
 
 @router.post("/{id}/answers", operation_id="answerRun", responses=answers(RunView, 404, 409, 413))
 async def answer(id: Id, body: AnswerRun, app: AppDep, scope: ScopeDep) -> Response:
-    """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers."""
-    return reply(await view_of(app, scope, await app.answer(scope, id, body.answers)))
+    """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers.
+
+    A run that a limit or a budget paused goes on with no answers at all.
+    """
+    limits = body.limits and body.limits.plain()
+    return reply(await view_of(app, scope, await app.answer(scope, id, body.answers, limits=limits)))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {

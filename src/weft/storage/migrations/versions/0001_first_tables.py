@@ -149,6 +149,7 @@ def upgrade() -> None:
         sa.Column("created_at", SECONDS, nullable=False),
         sa.Column("updated_at", SECONDS, nullable=False),
         sa.Column("origin", sa.LargeBinary(), nullable=True),
+        sa.Column("limits", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("n", name="runs_pk"),
         sa.UniqueConstraint("id", name="runs_id_uq"),
     )
@@ -271,3 +272,67 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("steering_held", "steering", ["run"], unique=False, **_where("held = 1"))
+    op.create_table(
+        "calls",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("count", NUMBER, nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("input_tokens", NUMBER, nullable=False),
+        sa.Column("output_tokens", NUMBER, nullable=False),
+        sa.Column("cached_tokens", NUMBER, nullable=False),
+        sa.Column("cache_write_tokens", NUMBER, nullable=False),
+        sa.Column("reasoning_tokens", NUMBER, nullable=False),
+        sa.Column("audio_tokens", NUMBER, nullable=False),
+        sa.Column("nanos", NUMBER, nullable=True),
+        sa.Column("duration", NUMBER, nullable=False),
+        sa.Column("first_piece", NUMBER, nullable=True),
+        sa.Column("finish", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("workspace", "at", "run", "seq", name="calls_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "budgets",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("of", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("per", sa.Text(), nullable=False),
+        sa.Column("nanos", NUMBER, nullable=True),
+        sa.Column("tokens", NUMBER, nullable=True),
+        sa.Column("unpriced", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "of", "subject", "per", name="budgets_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "tallies",
+        _number(),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("of", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("per", sa.Text(), nullable=False),
+        sa.Column("starts_at", SECONDS, nullable=False),
+        sa.Column("nanos", NUMBER, nullable=False),
+        sa.Column("tokens", NUMBER, nullable=False),
+        sa.Column("held_nanos", NUMBER, nullable=False),
+        sa.Column("held_tokens", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("n", name="tallies_pk"),
+        sa.UniqueConstraint(
+            "workspace", "of", "subject", "per", "starts_at", name="tallies_workspace_of_subject_per_starts_at_uq"
+        ),
+    )
+    op.create_table(
+        "reservations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tally", NUMBER, nullable=False),
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("fence", NUMBER, nullable=False),
+        sa.Column("nanos", NUMBER, nullable=False),
+        sa.Column("tokens", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("id", "tally", name="reservations_pk"),
+        sqlite_with_rowid=False,
+    )
