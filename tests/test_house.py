@@ -59,7 +59,7 @@ def test_modules(path: Path) -> None:
         assert ast.get_docstring(ast.parse(text)), "say in one sentence what the module is for"
 
 
-LONGER_FOR_A_REASON = {"storage/base.py": 700}
+LONGER_FOR_A_REASON = {"storage/base.py": 480, "storage/tables.py": 480, "app.py": 430, "runtime/session.py": 430}
 """One port and all its rows; most of it is docstrings."""
 
 

@@ -233,3 +233,13 @@ def newly_said(seen: Context) -> list[Said]:
         new.append(said)
     new.reverse()
     return new
+
+
+def last_words(seen: Context) -> str | None:
+    """What the model said last since a person spoke."""
+    for said in reversed(seen.said):
+        if said.message.role == "user":
+            return None
+        if said.message.role == "assistant" and (words := said.message.text):
+            return words
+    return None

@@ -17,7 +17,7 @@ from weft.runtime.asking import Asking, Tries
 from weft.runtime.beside import Beside, left
 from weft.runtime.commanding import begun, commanded
 from weft.runtime.conversation import Context as Seen
-from weft.runtime.conversation import Said, dump_context, load_context, newly_said
+from weft.runtime.conversation import Said, dump_context, last_words, load_context, newly_said
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
 from weft.runtime.steering import Place, Steering
@@ -222,7 +222,7 @@ class _Running:
         """What the graph would give if it ended here; ``None`` where it can give nothing yet."""
         if self._rows is not None:
             seen: Seen | None = self._reached.values.get(self._rows)
-            return None if seen is None else _last_words(seen)
+            return None if seen is None else last_words(seen)
         try:
             return self._graph.leave(self._reached.values)
         except Exception:  # a state that is not complete is nothing that it must be able to read
@@ -419,13 +419,3 @@ class _Running:
 
     def intent(self, path: Path) -> Intent:
         return Tries(self._asking, self._journal, path)
-
-
-def _last_words(seen: Seen) -> str | None:
-    """What the model said last since a person spoke."""
-    for said in reversed(seen.said):
-        if said.message.role == "user":
-            return None
-        if said.message.role == "assistant" and (words := said.message.text):
-            return words
-    return None

@@ -7,14 +7,11 @@ a person takes a ``Scope``, and the predicate is applied inside the store.
 
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
-
-from msgspec import Struct, field
+from typing import Any, Protocol, TypeAlias
 
 from weft.storage.accounts import (
     Allowance,
     BudgetRow,
-    CallRow,
     CostRow,
     Dimension,
     Reservation,
@@ -22,78 +19,32 @@ from weft.storage.accounts import (
     Tally,
 )
 from weft.storage.commands import CommandRow, IfBusy, NewCommand, SteeringRow
+from weft.storage.rows import ENDED as ENDED
+from weft.storage.rows import RESTING as RESTING
+from weft.storage.rows import RINGS_ALL as RINGS_ALL
+from weft.storage.rows import Branch as Branch
+from weft.storage.rows import CheckpointNote as CheckpointNote
+from weft.storage.rows import CheckpointRow as CheckpointRow
+from weft.storage.rows import Commit as Commit
+from weft.storage.rows import ContextRow as ContextRow
+from weft.storage.rows import EventRow as EventRow
+from weft.storage.rows import FinishedRow as FinishedRow
+from weft.storage.rows import Job as Job
+from weft.storage.rows import MessageRow as MessageRow
+from weft.storage.rows import Opened as Opened
+from weft.storage.rows import Page as Page
+from weft.storage.rows import QuestionKind as QuestionKind
+from weft.storage.rows import QuestionRow as QuestionRow
+from weft.storage.rows import QuestionStatus as QuestionStatus
+from weft.storage.rows import RunChange as RunChange
+from weft.storage.rows import RunRecord as RunRecord
+from weft.storage.rows import Scope as Scope
+from weft.storage.rows import SlotRow as SlotRow
+from weft.storage.rows import Snapshot as Snapshot
+from weft.storage.rows import Status as Status
+from weft.storage.rows import ThreadRecord as ThreadRecord
+from weft.storage.rows import Waiting as Waiting
 from weft.storage.trails import Trails
-
-Status: TypeAlias = Literal["queued", "running", "sleeping", "paused", "finished", "failed", "cancelled", "dead"]
-
-RESTING: frozenset[Status] = frozenset({"paused", "finished", "failed", "cancelled", "dead"})
-ENDED: frozenset[Status] = frozenset({"finished", "failed", "cancelled", "dead"})
-
-
-RINGS_ALL = "*"
-"""What ``Store.listen`` calls with, beside the run's id, where commands were sent or runs were queued."""
-
-
-class Scope(Struct, frozen=True):
-    """Whose rows may be seen: one user's of a workspace, or with ``user=None`` the whole workspace's."""
-
-    workspace: str = "default"
-    user: str | None = None
-
-
-class RunRecord(Struct, frozen=True, kw_only=True, gc=False):
-    """One run: a thread moved from an input to rest."""
-
-    id: str
-    thread_id: str
-    target: str
-    workspace: str = "default"
-    user_id: str = "local"
-    status: Status = "queued"
-    input: bytes = b"null"
-    """JSON. Emptied to ``null`` once the input is a message of the thread: content lives once."""
-    output: bytes | None = None
-    error: str | None = None
-    """``code: message`` of what ended it badly."""
-    usage: bytes | None = None
-    """JSON of ``messages.Usage``."""
-    seq: int = 0
-    """The number of the last durable event."""
-    first_message: int = 0
-    """The thread's ``seq`` of the first message of this run; 0 while there is none."""
-    idempotency_key: str | None = None
-    epoch: int = 0
-    """Which job may advance the run: one more at each requeue."""
-    fence: int = 0
-    """One more at each acquire, takeover and cancel; a write with an old fence is refused."""
-    owner: str | None = None
-    """The worker that drives it or, while it is queued, that it is kept for: its caller waits there."""
-    attempts: int = 0
-    """Times acquired since its last progress; too many and it is dead."""
-    priority: int = 5
-    wake_at: float | None = None
-    created_at: float = 0.0
-    updated_at: float = 0.0
-    origin: bytes | None = None
-    """JSON of ``runtime.origin.Origin``, where it did not come from an input: it goes on, forks or replays."""
-    limits: bytes | None = None
-    """JSON of ``runtime.limits.Given``: limits that came with the run."""
-    steered: bool = False
-    """Whether somebody ever sent it a command."""
-
-
-class Job(Struct, frozen=True, kw_only=True):
-    """A hint that a run can be advanced. It may arrive late or twice: epoch and fence make that harmless."""
-
-    run_id: str
-    epoch: int
-    workspace: str = "default"
-    priority: int = 5
-    not_before: float | None = None
-
-    @property
-    def id(self) -> str:
-        return f"{self.run_id}/{self.epoch}"
 
 
 class Tx(Protocol):
@@ -109,197 +60,6 @@ class Tx(Protocol):
 
 
 Enqueue: TypeAlias = Callable[[Tx, Job], Awaitable[None]]
-
-
-class ThreadRecord(Struct, frozen=True, kw_only=True):
-    """One durable conversation."""
-
-    id: str
-    workspace: str = "default"
-    user_id: str = "local"
-    title: str = ""
-    target: str = ""
-    """What ran in it last."""
-    head_seq: int = 0
-    """The ``seq`` of its last message."""
-    created_at: float = 0.0
-    updated_at: float = 0.0
-
-
-class MessageRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A message of a thread. Append-only: no store offers a way to change one."""
-
-    seq: int
-    """1, 2, 3 ... in the thread, without gaps, whoever wrote it."""
-    conversation: str = ""
-    """Empty for the thread's own conversation; else the path of the nested call that holds it."""
-    run_id: str | None = None
-    at: float = 0.0
-    body: bytes
-    """JSON of ``messages.Message``."""
-    tokens: int = 0
-    """Its size as counted when it was written, for windows by tokens."""
-
-
-class ContextRow(Struct, frozen=True, kw_only=True, gc=False):
-    """What of a conversation the model sees. One per thread and conversation, replaced at each turn."""
-
-    conversation: str = ""
-    start: int = 1
-    """The number of the first message in view."""
-    body: bytes
-
-
-class EventRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A durable event. ``body`` is JSON of ``events.Event`` with content that lives elsewhere left out."""
-
-    seq: int
-    at: float
-    path: str
-    """The envelope's path as JSON array."""
-    body: bytes
-
-
-class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
-    """How one channel changed in one step. It is read back only as far as the ``ranges`` of a checkpoint lead to it."""
-
-    channel: str
-    op: Literal["set", "append", "delete"]
-    """``set`` begins a new base; ``append`` adds to what the base and later appends hold."""
-    body: bytes = b""
-
-
-class CheckpointRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A graph's state at the edge of a step: its head, and only the slots that changed."""
-
-    path: str
-    step: int
-    version: str
-    """Hash of the graph that wrote it."""
-    head: bytes
-    """JSON. What else there is to know to go on, as ``runtime.codec`` writes it."""
-    slots: tuple[SlotRow, ...] = ()
-    ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-    """For every channel that holds a value: the step of its base, and of its last change."""
-
-
-class FinishedRow(Struct, frozen=True, kw_only=True, gc=False):
-    """An activation of an open step that is done: after a crash it does not run again."""
-
-    path: str
-    step: int
-    activation: str
-    body: bytes
-
-
-QuestionStatus: TypeAlias = Literal["intent", "open", "answered", "expired", "taken", "withdrawn", "settled", "unknown"]
-"""``intent``: something that must not happen twice is under way, and nobody need say anything unless its process dies.
-``answered`` and ``expired``: the run has not seen it yet; ``taken``: it has. ``withdrawn``: the run ended first.
-``settled``: what an intent announced came to a known end; ``unknown``: its run ended, and nobody knows."""
-QuestionKind: TypeAlias = Literal["question", "approval", "outcome"]
-
-
-class QuestionRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A question of a run, or what may become one."""
-
-    id: str
-    path: str
-    payload: bytes
-    schema: bytes | None = None
-    expires_at: float | None = None
-    status: QuestionStatus = "open"
-    answer: bytes | None = None
-    run_id: str = ""
-    thread_id: str = ""
-    created_at: float = 0.0
-    kind: QuestionKind = "question"
-    fallback: bytes | None = None
-    """The answer where nobody gives one until ``expires_at``; without it the question expires."""
-    target: str = ""
-    thread_title: str = ""
-    user_id: str = ""
-
-
-class RunChange(Struct, frozen=True, kw_only=True, gc=False):
-    """What a commit changes in the run's own row. ``None`` leaves a column as it is."""
-
-    status: Status | None = None
-    """A resting status also gives the thread free."""
-    output: bytes | None = None
-    error: str | None = None
-    usage: bytes | None = None
-    first_message: int | None = None
-    forget_input: bool = False
-
-
-class Commit(Struct, kw_only=True, gc=False):
-    """Everything that one move of a run leaves behind: written in one transaction, or not at all.
-
-    Idempotent: the same commit again changes nothing. A commit resets ``attempts`` where it holds a
-    checkpoint, and always brings ``runs.seq`` and ``threads.head_seq`` up to date, and both ``updated_at`` where
-    it changes the run (the thread's also with every message, and within a second of any other commit).
-    Whoever commits after a commit that failed is refused too: a run has no gap.
-    """
-
-    run_id: str
-    fence: int
-    thread_id: str
-    workspace: str
-    user_id: str
-    seq: int
-    """The run's last durable event after this commit."""
-    at: float
-    events: list[EventRow] = field(default_factory=list[EventRow])
-    messages: list[MessageRow] = field(default_factory=list[MessageRow])
-    contexts: list[ContextRow] = field(default_factory=list[ContextRow])
-    checkpoints: list[CheckpointRow] = field(default_factory=list[CheckpointRow])
-    finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
-    questions: list[QuestionRow] = field(default_factory=list[QuestionRow])
-    steering: SteeringRow | None = None
-    run: RunChange | None = None
-    calls: list[CallRow] = field(default_factory=list[CallRow])
-    """Model calls that ended; what was reserved for them is settled."""
-
-
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """The newest checkpoint of a graph in a thread, with all that is needed to go on from it."""
-
-    step: int
-    version: str
-    head: bytes
-    ranges: dict[str, tuple[int, int]]
-    slots: tuple[tuple[int, SlotRow], ...]
-    """(step, slot), oldest first: for each channel its base and every append after it."""
-    finished: tuple[FinishedRow, ...]
-    """Of the step that is open."""
-
-
-class Opened(Struct, frozen=True, kw_only=True):
-    """Where a thread stands."""
-
-    head_seq: int = 0
-    """The number of its last message."""
-    created_at: float = 0.0
-    """Tells it from a deleted thread that had its id."""
-    forks: int = 0
-    """How often it was forked: with each fork other messages are in view."""
-    context: ContextRow | None = None
-    messages: tuple[MessageRow, ...] = ()
-    """Those in view of the context, in order."""
-    snapshot: Snapshot | None = None
-
-    @property
-    def mark(self) -> tuple[float, int]:
-        """The same for as long as messages are only added."""
-        return self.created_at, self.forks
-
-
-class Page(Struct, frozen=True):
-    """Where in a list to read: ``limit`` rows after ``cursor`` (before it, newest first, where ``newest``)."""
-
-    limit: int = 50
-    cursor: str | None = None
-    newest: bool = True
 
 
 class Runs(Protocol):
@@ -510,35 +270,6 @@ class Threads(Protocol):
         ...
 
 
-class CheckpointNote(Struct, frozen=True, kw_only=True):
-    """A checkpoint in a list: all of it but its values."""
-
-    step: int
-    version: str
-    head: bytes
-    changed: tuple[str, ...]
-    """The channels that its step wrote."""
-    run_id: str | None
-    """``None`` where the run is another thread's, or forgotten."""
-    at: float
-
-
-class Branch(Struct, kw_only=True):
-    """A thread that goes on from an earlier checkpoint, or a new one that begins there."""
-
-    run: RunRecord
-    """The run that stands for it, on record as finished: of the thread that is written to."""
-    source: str
-    """The thread it is forked from: the run's own, or one whose messages are to be copied."""
-    upto: int = 0
-    """The last message to copy."""
-    events: list[EventRow]
-    checkpoint: CheckpointRow | None = None
-    finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
-    messages: list[MessageRow] = field(default_factory=list[MessageRow])
-    context: ContextRow | None = None
-
-
 class History(Protocol):
     """What threads were: their checkpoints, and lines that branch off them."""
 
@@ -591,13 +322,6 @@ class Blobs(Protocol):
     async def get(self, scope: Scope, sha256: str) -> tuple[bytes, str]:
         """The bytes and their MIME type. Raises: NotFound."""
         ...
-
-
-class Waiting(Struct, frozen=True, kw_only=True):
-    """A command that was not taken yet, and its run."""
-
-    run: RunRecord
-    command: CommandRow
 
 
 Fits: TypeAlias = Callable[[Status, bool, bool], None]

@@ -732,6 +732,30 @@ export interface components {
             breakpoints: components["schemas"]["Breakpoint"][];
         };
         /**
+         * BudgetView
+         * @description A budget, and what is used of it.
+         */
+        BudgetView: {
+            /** @enum {unknown} */
+            of: "run" | "thread" | "user" | "workspace";
+            subject: string;
+            /** @enum {unknown} */
+            per: "day" | "hour" | "month" | "total";
+            usd: number | null;
+            tokens: number | null;
+            /** @enum {unknown} */
+            unpriced: "allow" | "refuse";
+            resets_at: number | null;
+            used_usd: number | null;
+            used_tokens: number | null;
+            held_usd: number | null;
+            held_tokens: number | null;
+        };
+        /** Budgets */
+        Budgets: {
+            items: components["schemas"]["BudgetView"][];
+        };
+        /**
          * CancelRun
          * @description Why it should end.
          */
@@ -890,7 +914,7 @@ export interface components {
             seq: number;
             at: number;
             path: string[];
-            event: components["schemas"]["RunStarted"] | components["schemas"]["RunResumed"] | components["schemas"]["RunPaused"] | components["schemas"]["RunFinished"] | components["schemas"]["RunFailed"] | components["schemas"]["RunCancelled"] | components["schemas"]["RunSteered"] | components["schemas"]["NodeStarted"] | components["schemas"]["NodeFinished"] | components["schemas"]["NodeFailed"] | components["schemas"]["ModelStarted"] | components["schemas"]["ModelFinished"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["Delta"] | components["schemas"]["MessageAdded"] | components["schemas"]["ContextCompacted"] | components["schemas"]["StepCommitted"] | components["schemas"]["ThreadForked"] | components["schemas"]["LimitReached"] | components["schemas"]["EffectStarted"] | components["schemas"]["EffectUnknown"] | components["schemas"]["Custom"];
+            event: components["schemas"]["RunStarted"] | components["schemas"]["RunResumed"] | components["schemas"]["RunPaused"] | components["schemas"]["RunFinished"] | components["schemas"]["RunFailed"] | components["schemas"]["RunCancelled"] | components["schemas"]["RunSteered"] | components["schemas"]["NodeStarted"] | components["schemas"]["NodeFinished"] | components["schemas"]["NodeFailed"] | components["schemas"]["ModelStarted"] | components["schemas"]["ModelFinished"] | components["schemas"]["ModelFailed"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["Delta"] | components["schemas"]["MessageAdded"] | components["schemas"]["ContextCompacted"] | components["schemas"]["StepCommitted"] | components["schemas"]["ThreadForked"] | components["schemas"]["LimitReached"] | components["schemas"]["EffectStarted"] | components["schemas"]["EffectUnknown"] | components["schemas"]["Custom"];
         };
         /** Events */
         Events: {
@@ -1418,6 +1442,38 @@ export interface components {
             breakpoints: components["schemas"]["BreakpointBody"][];
         };
         /**
+         * SetBudget
+         * @description How much may be spent in a period.
+         */
+        SetBudget: {
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "run" | "thread" | "user" | "workspace";
+            /**
+             * Per
+             * @default total
+             * @enum {string}
+             */
+            per?: "hour" | "day" | "month" | "total";
+            /**
+             * Subject
+             * @default
+             */
+            subject?: string;
+            /** Usd */
+            usd?: number | null;
+            /** Tokens */
+            tokens?: number | null;
+            /**
+             * Unpriced
+             * @default refuse
+             * @enum {string}
+             */
+            unpriced?: "refuse" | "allow";
+        };
+        /**
          * StartRun
          * @description Run a target on an input, in a new thread or in a known one.
          */
@@ -1437,6 +1493,7 @@ export interface components {
              * @default []
              */
             breakpoints?: components["schemas"]["BreakpointBody"][];
+            limits?: components["schemas"]["LimitsBody"] | null;
         };
         /**
          * StateAt
