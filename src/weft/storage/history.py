@@ -182,7 +182,7 @@ def _stand_in(record: RunRecord, n: int, workspace: int, owner: int, at: float) 
     values: dict[str, Any] = {
         **{"id": record.id, "thread": n, "n": workspace, "owner": owner, "target": record.target},
         **{"status": "running", "input": None, "key": None, "digest": None, "priority": record.priority},
-        **{"wake_at": None, "worker": None, "at": at, "origin": record.origin},
+        **{"wake_at": None, "worker": None, "at": at, "origin": record.origin, "limits": record.limits},
     }
     rows = yield ADD_RUN, values
     if not rows:

@@ -43,7 +43,7 @@ class SqlInbox:
             yield from added(n, owner, number, command)
             if status != "paused" or not command.wakes:
                 return number, ()
-            values = {"id": run_id, "fence": None, "wake_at": None, "worker": worker}
+            values = {"id": run_id, "fence": None, "wake_at": None, "worker": worker, "limits": None}
             return number, [job(row) for row in (yield RESUME, values)]
 
         def jobs(made: tuple[int, Sequence[Job]]) -> Sequence[Job]:
