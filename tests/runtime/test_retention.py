@@ -230,7 +230,8 @@ async def test_a_deleted_thread_leaves_no_row_in_any_table_and_no_byte_in_the_fi
         await app.store.threads.delete(ME, "t")
         assert rows(path) == counted | {"calls": rows(path)["calls"]}, "but for sums of what its calls cost"
         connection = sqlite3.connect(path)
-        assert connection.execute("SELECT sum(run = 0), sum(run <> 0) FROM calls").fetchone() == (1, counted["calls"])
+        named, sums = connection.execute("SELECT sum(run <> 0), sum(run = 0) FROM calls").fetchone()
+        assert (named, sums > 0) == (counted["calls"], True)
         connection.close()
         gone(tmp_path)
         await app.store.history.compact()
