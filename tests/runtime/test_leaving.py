@@ -24,12 +24,17 @@ async def test_leaving_at_any_moment_frees_the_thread(store_url: str) -> None:
 
 
 async def test_leaving_while_the_thread_is_busy(store_url: str) -> None:
-    slow, quick = Agent("slow", model=Scripted(["Hello"], delay=0.2)), Agent("quick", model=Scripted(["Hello"]))
+    slow, quick = Agent("slow", model=Scripted(["Hello"], delay=1.5)), Agent("quick", model=Scripted(["Hello"]))
     async with App(agents=[slow, quick], store=store_url) as app:
+
+        async def on_record(count: int) -> None:
+            while len(await app.store.runs.list(Scope(app.workspace), Page(limit=10))) < count:
+                await asyncio.sleep(0.01)
+
         first = asyncio.ensure_future(app.run(slow, "hi", thread="one"))
-        await asyncio.sleep(0.05)
+        await on_record(1)
         second = asyncio.ensure_future(app.run(quick, "hi", thread="one"))
-        await asyncio.sleep(0.05)
+        await on_record(2)
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
         await first
