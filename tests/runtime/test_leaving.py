@@ -28,7 +28,7 @@ async def test_leaving_while_the_thread_is_busy(store_url: str) -> None:
     async with App(agents=[slow, quick], store=store_url) as app:
 
         async def on_record(count: int) -> None:
-            while len(await app.store.runs.list(Scope(app.workspace), Page(limit=10))) < count:
+            while len(await app.store.runs.list(Scope(app.workspace), Page(limit=10))) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
         first = asyncio.ensure_future(app.run(slow, "hi", thread="one"))
