@@ -108,11 +108,16 @@ async def test_limits_of_the_agent_give_way_to_those_that_somebody_raised(apps: 
     assert (await app.resume(paused.run_id, {}, limits=Limits(turns=100))).output == "done"
 
 
-async def test_nested_calls_count_into_the_runs_limits(apps: Any) -> None:
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_nested_calls_count_into_the_runs_limits(apps: Any, grouped: bool) -> None:
     inner = thinker()
 
     async def outer(state: Any, ctx: Context) -> Any:
-        return {"said": [await ctx.call(inner, "x")]}
+        if not grouped:
+            return {"said": [await ctx.call(inner, "x")]}
+        async with asyncio.TaskGroup() as group:
+            said = group.create_task(ctx.call(inner, "x"))
+        return {"said": [said.result()]}
 
     class Said(TypedDict, total=False):
         said: list[str]

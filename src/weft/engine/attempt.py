@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from weft.engine.breaker import Breaker
 from weft.engine.cache import Cache
-from weft.engine.context import Asked, Context, Interrupted, heard
+from weft.engine.context import Context, Interrupted, heard, joined
 from weft.engine.graph import Graph, Leaving, Node, Send, Update
 from weft.engine.policy import Failure, Policy
 from weft.engine.step import Activation
@@ -90,14 +90,17 @@ async def _given_up(
 
 
 def _of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a node raised that did several things at once: all the questions, where nothing else went wrong."""
-    questions, rest = group.split(Interrupted)
-    return Interrupted(tuple(_questions(questions))) if questions is not None and rest is None else rest or group
+    """What a node raised that did several things at once: all that it waits for, where nothing else went wrong."""
+    waits, rest = group.split(Interrupted)
+    return joined(list(_leaves(waits))) if waits is not None and rest is None else rest or group
 
 
-def _questions(group: BaseExceptionGroup[Interrupted]) -> Iterator[Asked]:
+def _leaves(group: BaseExceptionGroup[Interrupted]) -> Iterator[Interrupted]:
     for one in group.exceptions:
-        yield from _questions(one) if isinstance(one, BaseExceptionGroup) else one.questions
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
 
 
 async def _guarded(graph: Graph, node: Node, state: Mapping[str, Any], payload: Any, context: Context[Any]) -> Update:

@@ -1,6 +1,6 @@
 """What a node or a tool may know and do while it runs. Seven names; it does not grow."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
@@ -116,6 +116,22 @@ class Interrupted(BaseException):
         self.questions = questions
         self.stop = stop
         self.halted = halted
+
+
+class Waits(Protocol):
+    """Something that cannot go on for now."""
+
+    questions: "tuple[Asked, ...]"
+    stop: LimitExceeded | None
+    halted: str | None
+
+
+def joined(waits: Sequence[Waits]) -> Interrupted:
+    """All that several things wait for, as one: every question, the first limit, the first hold."""
+    questions = {question.id: question for one in waits for question in one.questions}
+    stop = next((one.stop for one in waits if one.stop is not None), None)
+    halted = next((one.halted for one in waits if one.halted is not None), None)
+    return Interrupted(tuple(questions.values()), stop, halted=halted)
 
 
 class Asked:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from weft.engine.attempt import attempt as _attempt
 from weft.engine.attempt import describe as describe
-from weft.engine.context import Asked, Context, Interrupted
+from weft.engine.context import Asked, Context, Interrupted, Waits, joined
 from weft.engine.graph import Graph, Update
 from weft.engine.step import Activation, Checkpoint, apply
 from weft.errors import LimitExceeded
@@ -149,11 +149,10 @@ async def _side_by_side(
     return updates
 
 
-def together(halted: Sequence[Interrupted | Paused]) -> Paused:
-    """All that keeps the branches of a step from going on, as one: every question, the first limit, the first hold."""
-    questions = tuple([question for one in halted for question in one.questions])
-    stop = next((one.stop for one in halted if one.stop is not None), None)
-    return Paused(questions, stop, halted=next((one.halted for one in halted if one.halted is not None), None))
+def together(halted: Sequence[Waits]) -> Paused:
+    """All that keeps the branches of a step from going on, as one."""
+    one = joined(halted)
+    return Paused(one.questions, one.stop, halted=one.halted)
 
 
 class _Eager:

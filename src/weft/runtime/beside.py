@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from weft.engine.context import Interrupted
-from weft.engine.scheduler import Paused, together
+from weft.engine.context import joined
+from weft.engine.scheduler import Paused
 
 
 class Beside:
@@ -34,8 +34,7 @@ class Beside:
             self.halted.append(paused)
             self._leave(task)
             await self._settled.wait()
-            every = together(self.halted)
-            raise Interrupted(every.questions, every.stop, halted=every.halted) from None
+            raise joined(self.halted) from None
         finally:
             self._leave(task)
 
