@@ -14,12 +14,19 @@ SETUP := $(PYTHON) scripts/setup.py
 STEP = @printf '\n\033[1m== %s\033[0m\n'
 # Everything that is checked is on the disk already: no look-up for a newer version.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# What was compiled once is read again by all processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup ui services test check format-check lint types floors pytest ui-test e2e \
+# What has nothing to do with each other runs in twos where make can keep its output apart (4.0 and newer).
+TWOS := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
+
+.PHONY: help run setup ui services test check format-check lint types floors collect beside pytest ui-test e2e \
         bench conformance soak format clean
 
-# One step after the other, so that the first failure is the last thing printed.
+# Else one step after the other, so that the first failure is the last thing printed.
+ifndef BESIDE
 .NOTPARALLEL:
+endif
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,7 +34,7 @@ help: ## this list
 run: setup ui ## set up, build the UI and start Weft with the example workspace
 	$(BIN)/weft
 
-test: setup ui services format-check lint types floors pytest ui-test e2e ## everything: style, types, architecture, tests, UI
+test: setup ui services format-check lint beside pytest e2e ## everything: style, types, architecture, tests, UI
 	$(STEP) "all green"
 
 check: setup format-check lint types floors pytest ## the same without services and UI
@@ -61,9 +68,17 @@ floors: | setup
 	$(STEP) "import-linter"
 	@$(BIN)/lint-imports --no-logo
 
+collect: | setup
+	$(STEP) "tests are found and compiled"
+	@$(BIN)/python -m compileall -q src/weft
+	@$(BIN)/pytest --collect-only -qq >/dev/null || { $(BIN)/pytest --collect-only -qq | tail -n 60; exit 1; }
+
+beside: | setup
+	@$(MAKE) --no-print-directory $(TWOS) BESIDE=1 types collect floors ui-test
+
 pytest: | setup services
 	$(STEP) "pytest"
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(or $(TESTERS),4) --dist worksteal
 
 ui-test: | setup
 	@$(SETUP) ui-test
@@ -77,8 +92,11 @@ bench: setup ## measure Weft beside the same work written by hand (ROWS="turn im
 conformance: setup ## the official conformance suites that are connected so far
 	@$(SETUP) conformance
 
-soak: setup ## runs under faults for SECONDS (600); memory, files and tasks must stay bounded
+soak: setup ## 10,000 runs, a thread of 10,000 messages, 1,000 runs over a dying MCP server, 5,000 routed calls by each strategy and door, then faults for SECONDS (600); memory, files and tasks must stay bounded
 	LEAK_RUNS=10000 $(BIN)/pytest -q tests/runtime/test_leaking.py
+	THREAD_MESSAGES=10000 $(BIN)/pytest -q -s tests/memory/test_long_thread.py
+	MCP_SOAK_RUNS=1000 $(BIN)/pytest -q -s tests/tools/mcp/test_soak.py
+	WEFT_ROUTER_CALLS=5000 $(BIN)/pytest -q -s tests/models/test_router.py -k two_of_three --timeout 1200
 	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),600)
 
 clean: ## forget .venv, caches and builds

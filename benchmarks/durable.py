@@ -22,6 +22,8 @@ from benchmarks.measure import Sides, slope
 from benchmarks.rows import NotMeasured, row
 from weft import END, START, Agent, App, StateGraph
 from weft.engine.channels import Topic
+from weft.engine.graph import Durability
+from weft.ids import new_id
 
 FEW, MANY = 10, 110
 """Steps of a short and of a long run: the difference is what a step costs, without what a run costs."""
@@ -51,7 +53,16 @@ def by_hand(path: Path) -> sqlite3.Connection:
 
 @row("sqlite-step", "a durable step, SQLite (WAL, NORMAL), one run", goal=40)
 async def sqlite_step() -> Sides:
-    graphs = {steps: looping(steps, name=f"loop{steps}") for steps in (FEW, MANY)}
+    return await _sqlite_step("sync")
+
+
+@row("sqlite-step-async", 'the same with durability="async"', goal=40)
+async def sqlite_step_async() -> Sides:
+    return await _sqlite_step("async")
+
+
+async def _sqlite_step(durability: Durability) -> Sides:
+    graphs = {steps: looping(steps, f"loop{steps}", durability) for steps in (FEW, MANY)}
     with tempfile.TemporaryDirectory() as folder, closing(by_hand(Path(folder) / "hand.db")) as connection:
         runs = iter(range(1_000_000))
 
@@ -70,7 +81,16 @@ async def sqlite_step() -> Sides:
 
 @row("sqlite-1000-runs", "a durable step, SQLite, 1,000 runs at once", goal=15)
 async def sqlite_thousand() -> Sides:
-    graphs = {steps: looping(steps, name=f"loop{steps}") for steps in (2, 12)}
+    return await _sqlite_thousand("sync")
+
+
+@row("sqlite-1000-runs-async", 'the same with durability="async"', goal=15)
+async def sqlite_thousand_async() -> Sides:
+    return await _sqlite_thousand("async")
+
+
+async def _sqlite_thousand(durability: Durability) -> Sides:
+    graphs = {steps: looping(steps, f"loop{steps}", durability) for steps in (2, 12)}
     with tempfile.TemporaryDirectory() as folder, closing(by_hand(Path(folder) / "hand.db")) as connection:
         began = time.process_time()
         for seq in range(10):
@@ -90,8 +110,17 @@ async def sqlite_thousand() -> Sides:
 
 @row("postgres-step", "a durable step, PostgreSQL, one run (CPU of the client)", goal=120)
 async def postgres_step() -> Sides:
+    return await _postgres_step("sync")
+
+
+@row("postgres-step-async", 'the same with durability="async"', goal=120)
+async def postgres_step_async() -> Sides:
+    return await _postgres_step("async")
+
+
+async def _postgres_step(durability: Durability) -> Sides:
     with postgres_url() as url:
-        graphs = {steps: looping(steps, name=f"loop{steps}") for steps in (FEW, MANY)}
+        graphs = {steps: looping(steps, f"loop{steps}", durability) for steps in (FEW, MANY)}
         limit = await _postgres_by_hand(url)
         async with App(targets=list(graphs.values()), store=url) as app:
             weft = await slope(lambda count: app.run(graphs[count], {"count": 0}), FEW, MANY, 10)
@@ -110,11 +139,11 @@ def postgres_url() -> Iterator[str]:
 
 async def _postgres_by_hand(url: str) -> float:
     connection = await asyncpg.connect(url)
-    await connection.execute("CREATE TEMP TABLE by_hand (run text, seq int, body bytea, PRIMARY KEY (run, seq))")
-    runs = iter(range(1_000_000))
+    columns = "run text, seq int, body bytea, PRIMARY KEY (run, seq)"
+    await connection.execute(f"CREATE TABLE IF NOT EXISTS by_hand ({columns})")
 
     async def steps(count: int) -> None:
-        run = f"run{next(runs)}"
+        run = new_id("run")
         for seq in range(count):
             await connection.execute("INSERT INTO by_hand VALUES ($1, $2, $3)", run, seq, b'{"count":1}')
 

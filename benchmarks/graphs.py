@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypedDict
 from benchmarks.measure import Sides, at_once, each
 from benchmarks.rows import row
 from weft import END, START, Send, StateGraph
+from weft.engine.graph import Durability
 
 
 class Counted(TypedDict):
@@ -32,12 +33,12 @@ def chain(length: int) -> Any:
     return builder.compile()
 
 
-def looping(times: int, name: str = "loop") -> Any:
+def looping(times: int, name: str = "loop", durability: Durability = "sync") -> Any:
     builder = StateGraph(Counted, name=name)
     builder.add_node("again", step)
     builder.add_edge(START, "again")
     builder.add_conditional_edges("again", lambda state: "again" if state["count"] < times else END)
-    return builder.compile()
+    return builder.compile(durability=durability)
 
 
 def fan(width: int) -> Any:

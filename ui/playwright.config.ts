@@ -4,16 +4,23 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: "e2e",
   outputDir: "test-results",
-  workers: 1,
+  workers: 2,
+  fullyParallel: true,
   timeout: 45_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: [["list"]],
+  projects: [
+    { name: "journeys", testIgnore: "paced.spec.ts" },
+    // What is measured in milliseconds has the machine to itself.
+    { name: "paced", testMatch: "paced.spec.ts", dependencies: ["journeys"], workers: 1, fullyParallel: false },
+  ],
   use: {
     baseURL: process.env.WEFT_URL ?? "http://127.0.0.1:8321/",
     viewport: { width: 1366, height: 860 },
     locale: "en-GB",
-    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    trace: process.env.WEFT_TRACE ? "retain-on-failure" : "off",
     launchOptions: {
       executablePath: process.env.WEFT_CHROMIUM ?? "/usr/bin/chromium",
       args: [

@@ -1,46 +1,60 @@
 """``App``: what is served, under which names, on which store. The composition root."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from weft.agents.agent import Agent
-from weft.agents.prompt import Explanation, explain
+from weft.agents.knowing import Knowing
+from weft.agents.leaving import Leaving
+from weft.agents.locking import Locking
+from weft.agents.minding import Minding
+from weft.agents.reading import Reading
 from weft.engine.context import Target
 from weft.engine.evolution import OnChange
 from weft.errors import Conflict, NotFound, UsageError
 from weft.events import Envelope
-from weft.messages import Message
+from weft.protocols.verbs import ServedOverMcp
 from weft.runtime.accounts import Accounts
-from weft.runtime.beginning import Start
+from weft.runtime.beginning import Start, usual
 from weft.runtime.budgets import Budget
 from weft.runtime.commands import Breakpoint, Resume, Step
-from weft.runtime.conversation import load_context, load_message
-from weft.runtime.hub import Sync
 from weft.runtime.limits import Limits
 from weft.runtime.past import TimeTravel
-from weft.runtime.reading import stored_events
+from weft.runtime.permissions import Permissions
 from weft.runtime.result import Result
 from weft.runtime.run import block
 from weft.runtime.versions import Shelf
-from weft.storage.base import ENDED, MessageRow, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
+from weft.security.policy import Policy, read_policy
+from weft.storage.base import ENDED, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
 from weft.storage.commands import IfBusy
 
 if TYPE_CHECKING:
+    from weft.models.router import Router
+    from weft.models.stored import StoredRouter
     from weft.runtime.control import Control
     from weft.runtime.retention import Retention
     from weft.runtime.runner import Runner
     from weft.runtime.travel import Travel
 
 
-class App(TimeTravel, Accounts):
+def secret_key() -> bytes:
+    """What secrets in the store are sealed under: ``WEFT_SECRET_KEY``, or a key file. Raises: UsageError."""
+    from weft.security.sealing import key_of  # noqa: PLC0415  # only who keeps secrets needs them
+    from weft.settings import Settings  # noqa: PLC0415
+
+    return key_of((settings := Settings()).secret_key, settings.secret_key_file)
+
+
+class App(TimeTravel, Accounts, Permissions, Reading, Minding, Knowing, Leaving, Locking, ServedOverMcp):
     """Agents and graphs on a store: threads that remember, runs that survive, and what a server serves.
 
     It opens its store when it is first used. ``async with app:`` closes it at the end. Of targets that share a name
     the first is the newest; others with another ``version`` are for runs that are pinned to them.
     ``on_change`` says what runs do that stopped under another version, and ``retention`` what a started app keeps.
     ``if_busy`` is what becomes of a run whose thread is busy, unless it says: for all targets, or by their names.
+    ``policy`` (or a YAML file's path) is what tool calls are held to, unless one is on record (``docs/permission.md``).
 
     Raises:
         UsageError: two targets share a name and a version.
@@ -51,7 +65,7 @@ class App(TimeTravel, Accounts):
         *,
         agents: Sequence[Target] = (),
         targets: Sequence[Target] = (),
-        store: str = "sqlite:///weft.db",
+        store: str | None = None,
         workspace: str = "default",
         deps: Any = None,
         lease: float = 30.0,
@@ -59,25 +73,50 @@ class App(TimeTravel, Accounts):
         on_change: OnChange = "go_on",
         retention: "Retention | None" = None,
         if_busy: IfBusy | Mapping[str, IfBusy] = "enqueue",
+        router: "Router | None" = None,
+        policy: Policy | str | None = None,
     ) -> None:
         self.workspace = workspace
-        self.store_url = store
+        self.placed, self.store_url = store is not None, store or "sqlite:///weft.db"
         self._deps = deps
         self._lease = lease
         self._budgets = tuple(budgets)
         self.retention = None if retention is None else retention.check()
-        self._usual: Mapping[str, IfBusy] = if_busy if isinstance(if_busy, Mapping) else {"": if_busy}
+        self._usual = usual(if_busy)
+        self._first_router = router
+        self._policy = read_policy(policy) if isinstance(policy, str) else policy
+        self._router: StoredRouter | None = None
         self._targets: dict[str, Target] = {}
+        self._beside = {}
         self._shelf = Shelf(on_change)
         self._store: Store | None = None
         self._runner: Runner | None = None
         self._pruning: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._erasing: asyncio.Task[None] | None = None
+        self._resealing: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         for target in (*agents, *targets):
             if target.name not in self._targets:
                 self._targets[target.name] = target
             elif not self._shelf.put(target, self._targets[target.name]):
                 raise UsageError(f"two targets of the app are called {target.name!r}: rename one, or version both")
+
+    def with_targets(self, targets: Sequence[Target], *, store: str | None = None) -> "App":
+        """The same app, not open, with other targets, and perhaps on another store."""
+        return App(
+            targets=targets,
+            store=store or (self.store_url if self.placed else None),
+            workspace=self.workspace,
+            deps=self._deps,
+            lease=self._lease,
+            budgets=self._budgets,
+            on_change=self._shelf.meeting.on_change,
+            retention=self.retention,
+            if_busy=self._usual,
+            router=self._first_router,
+            policy=self._policy,
+        )
 
     # What there is
 
@@ -87,11 +126,10 @@ class App(TimeTravel, Accounts):
 
     def find(self, name: str) -> Target:
         """Raises: NotFound."""
-        try:
-            return self._targets[name]
-        except KeyError:
-            known = ", ".join(sorted(self._targets)) or "nothing"
-            raise NotFound(f"nothing here is called {name!r}; there is: {known}") from None
+        if (found := self._targets.get(name) or self._beside.get(name)) is not None:
+            return found
+        known = ", ".join(sorted(self._targets)) or "nothing"
+        raise NotFound(f"nothing here is called {name!r}; there is: {known}")
 
     @property
     def store(self) -> Store:
@@ -107,6 +145,16 @@ class App(TimeTravel, Accounts):
             raise UsageError("the app is not open yet: use `async with app:` or `await app.open()`")
         return self._runner
 
+    @property
+    def router(self) -> "StoredRouter":
+        """The workspace's router, whose groups ``model="router:GROUP"`` means.
+
+        Raises: UsageError, where the app is not open.
+        """
+        if self._router is None:
+            raise UsageError("the app is not open yet: use `async with app:` or `await app.open()`")
+        return self._router
+
     # Its life
 
     async def open(self) -> "App":
@@ -118,22 +166,57 @@ class App(TimeTravel, Accounts):
         async with self._opening:
             if self._runner is None:
                 from weft.runtime.runner import Runner  # noqa: PLC0415  # only an app needs them
+                from weft.security.keys import master_in  # noqa: PLC0415
                 from weft.storage import open_store  # noqa: PLC0415
+                from weft.tools.vault import Stored, Vault, keep_in  # noqa: PLC0415
 
-                self._store = await open_store(self.store_url)
-                self._runner = Runner(self._store, self.find, ttl=self._lease, deps=self._deps, budgets=self._budgets)
+                self._store = await open_store(self.store_url, master=master_in(os.environ))
+                self._runner = Runner(
+                    *(self._store, self.find),
+                    ttl=self._lease,
+                    deps=self._deps,
+                    budgets=self._budgets,
+                    policy=self._policy,
+                )
                 self._runner.worker.driver.meeting = self._shelf.meeting
+                self._begin_minding(self._store, self.find, self._lease, self._runner.book)
+                self._begin_knowing(self._store, self._lease)
+                secrets = self._store.secrets
+
+                def vault(workspace: str) -> Vault:
+                    return Stored(secrets, workspace, secret_key)
+
+                keep_in(self._store, self.workspace, vault)
+            await self._open_router(self._store)
         return self
 
     async def close(self) -> None:
         """Stop work, if this process does any, and close the store."""
-        await self._stop_pruning()
+        await self._stop_tidying()
         runner, self._runner = self._runner, None
+        router, self._router = self._router, None
         store, self._store = self._store, None
         if runner is not None and store is not None:
             await runner.worker.stop(grace=5.0)
             await runner.close()
+            await self._end_minding()
+            await self._end_knowing()
+            if router is not None:
+                await router.end()
+            from weft.tools.mcp.connection import close_connections  # noqa: PLC0415
+            from weft.tools.vault import let_go  # noqa: PLC0415
+
+            if vaults := let_go(store):
+                await close_connections(*vaults)
             await store.close()
+
+    async def _open_router(self, store: Store | None) -> None:
+        if self._router is None and store is not None:
+            from weft.models.stored import StoredRouter  # noqa: PLC0415
+
+            router = StoredRouter(store, self.workspace)
+            await router.begin(self._first_router)
+            self._router = router
 
     async def __aenter__(self) -> "App":
         return await self.open()
@@ -144,22 +227,35 @@ class App(TimeTravel, Accounts):
     async def start(self) -> None:
         """Work the queue in this process: drive submitted runs, and those that dead processes left."""
         await (await self.open()).runner.worker.start()
+        self.clerk.serve()
+        self.librarian.serve()
         if self.retention is not None and self._pruning is None:
             from weft.runtime.retention import keep_pruning  # noqa: PLC0415
 
             self._pruning = asyncio.create_task(keep_pruning(self.store, Scope(self.workspace), self.retention))
+        if self._sweeping is None:
+            from weft.tools.rooms import keep_sweeping  # noqa: PLC0415
+
+            self._sweeping = asyncio.create_task(keep_sweeping(self.store))
+        if self._erasing is None:
+            self._erasing = asyncio.create_task(self._keep_erasing())
+            if self._resealing is None and self.store.keys.on:
+                self._resealing = asyncio.create_task(self._keep_resealing())
 
     async def stop(self, grace: float = 5.0) -> None:
         """Let runs come to rest for ``grace`` seconds, and leave the others to another process."""
-        await self._stop_pruning()
+        await self._stop_tidying()
         if self._runner is not None:
             await self._runner.worker.stop(grace)
+            await self.clerk.stop(grace)
+            await self.librarian.stop(grace)
 
-    async def _stop_pruning(self) -> None:
-        pruning, self._pruning = self._pruning, None
-        if pruning is not None:
-            pruning.cancel()
-            await asyncio.gather(pruning, return_exceptions=True)
+    async def _stop_tidying(self) -> None:
+        tidying = [task for task in (self._pruning, self._sweeping, self._erasing, self._resealing) if task is not None]
+        self._pruning = self._sweeping = self._erasing = self._resealing = None
+        for task in tidying:
+            task.cancel()
+        await asyncio.gather(*tidying, return_exceptions=True)
 
     # Its threads' past
 
@@ -170,13 +266,15 @@ class App(TimeTravel, Accounts):
         await self.open()
         return Travel(self.store, self.runner, self.find, self._shelf.meeting)
 
-    def once(self) -> frozenset[str]:
-        """The tools that must not be called twice for one thing."""
-        found: set[str] = set()
-        for target in self._targets.values():
-            if isinstance(target, Agent):
-                found.update(target.once())
-        return frozenset(found)
+    async def erase(self, scope: Scope, thread: str) -> None:
+        """``delete``, for servers, which say whose thread they mean. Folders that tools kept for it go as well."""
+        from weft.memory.outside import sweep as sweep_vectors  # noqa: PLC0415
+        from weft.tools.rooms import sweep  # noqa: PLC0415
+
+        await self.open()
+        await self.store.threads.delete(scope, thread)
+        await sweep(self.store, workspace=scope.workspace, thread=thread)
+        await sweep_vectors(self.store.outside)
 
     # For people
 
@@ -335,18 +433,6 @@ class App(TimeTravel, Accounts):
         await self.open()
         return await self.runner.wait(scope, run_id, timeout)
 
-    async def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
-        """Every event after number ``after``, stored and then live, until the run rests."""
-        await self.open()
-        async with aclosing(self.runner.watch(scope, run_id, after=after)) as happenings:
-            async for happening in happenings:
-                yield happening
-
-    async def events(self, scope: Scope, run_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[Envelope]:
-        """The stored events after number ``after``."""
-        await self.open()
-        return await stored_events(self.store, scope, run_id, after=after, limit=limit)
-
     async def cancel(self, scope: Scope, run_id: str, reason: str | None = None, *, by: str | None = None) -> RunRecord:
         """End a run and all below it."""
         await self.open()
@@ -377,42 +463,11 @@ class App(TimeTravel, Accounts):
         await self.open()
         return await self.runner.answer(scope, run_id, answers, limits=limits)
 
-    async def messages(
-        self,
-        scope: Scope,
-        thread_id: str,
-        *,
-        after: int = 0,
-        before: int | None = None,
-        limit: int = 50,
-        newest: bool = False,
-    ) -> list[tuple[MessageRow, Message]]:
-        """Messages of the thread's own conversation, in order."""
-        await self.open()
-        rows = await self.store.threads.messages(
-            scope, thread_id, after=after, before=before, limit=limit, newest=newest
-        )
-        return [(row, load_message(row)) for row in rows]
-
-    async def explain(self, scope: Scope, thread_id: str) -> Explanation:
-        """What the model sees of a thread now: each part, its source and its size.
-
-        Raises:
-            NotFound: no such thread, or it is not yours.
-        """
-        await self.open()
-        thread = await self.store.threads.get(scope, thread_id)
-        opened = await self.store.threads.open(thread_id, conversation="")
-        target = self._targets.get(thread.target)
-        instructions = target.instructions if isinstance(target, Agent) else ""
-        words = instructions if isinstance(instructions, str) else "(made anew for each run)"
-        return explain(words, load_context(opened.context, opened.messages))
-
     def _start(
         self, target: str, if_busy: IfBusy | None, breakpoints: Sequence[Breakpoint], limits: Limits | None
     ) -> Start:
-        usual: IfBusy = self._usual.get(target, self._usual.get("", "enqueue"))
-        return Start(if_busy=if_busy or usual, breakpoints=tuple(breakpoints), limits=limits)
+        here: IfBusy = self._usual.get(target, self._usual.get("", "enqueue"))
+        return Start(if_busy=if_busy or here, breakpoints=tuple(breakpoints), limits=limits)
 
     def _target(self, target: Target | str) -> Target:
         return self.find(target) if isinstance(target, str) else target

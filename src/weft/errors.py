@@ -11,12 +11,16 @@ WeftError
 │   ├── AuthenticationFailed  no key, or a key that the provider refuses
 │   ├── ContextWindowExceeded the prompt does not fit
 │   ├── ContentFiltered       the provider will not answer this
+│   ├── MalformedAnswer       the model said what its provider could not read, a broken tool call mostly: try again
 │   ├── ReplayMissed          the cassette has no answer to this request
 │   └── LiveCallForbidden     a test would really ask a model
 ├── ToolError                 a tool call failed; the model is told
 │   ├── ToolRetry             the arguments are wrong: the message says how to mend them
 │   └── ToolFailed            the tool ran and failed
-│       └── OutcomeUnknown    nobody knows whether something happened that must not happen twice
+│       ├── ToolRefused       a policy or a guard does not allow the call: the message names the rule
+│       ├── OutcomeUnknown    nobody knows whether something happened that must not happen twice
+│       └── NotRepeated       it happened before, and a person said not to do it again
+├── Blocked                   a guard stopped what was said: the message names it and says why
 ├── OutputInvalid             the model's final answer does not match the declared type
 ├── LimitExceeded             a limit of turns, tool calls, tokens, money, time or steps is reached
 │   └── BudgetExceeded        a budget has not enough left for the next model call
@@ -31,11 +35,13 @@ WeftError
 │   ├── StoreLocked           another process holds the database too long
 │   └── SchemaMismatch        the database is newer or older than this program
 ├── Cancelled                 the run was cancelled
+├── Unreadable                a file cannot be read: broken, protected, too large, of no known kind: the message says it
 ├── SandboxUnavailable        no kind of sandbox works on this machine: the message says what is missing
 └── AccessDenied              the principal may not do this
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class WeftError(Exception):
@@ -66,6 +72,8 @@ class ModelError(WeftError):
     code = "model"
     retry_after: float | None = None
     """Seconds that the provider asked to wait, where it did."""
+    attempts: Sequence[Any] = ()
+    """What a router tried: values of ``models.base.Attempt``."""
 
 
 class RateLimited(ModelError):
@@ -90,6 +98,11 @@ class ContentFiltered(ModelError):
     code = "model.content_filtered"
 
 
+class MalformedAnswer(ModelError):
+    code = "model.malformed"
+    retryable = True
+
+
 class ReplayMissed(ModelError):
     code = "model.replay_missed"
 
@@ -110,8 +123,20 @@ class ToolFailed(ToolError):
     code = "tool.failed"
 
 
+class ToolRefused(ToolFailed):
+    code = "tool.refused"
+
+
 class OutcomeUnknown(ToolFailed):
     code = "tool.unknown"
+
+
+class NotRepeated(ToolFailed):
+    code = "tool.not_repeated"
+
+
+class Blocked(WeftError):
+    code = "blocked"
 
 
 class OutputInvalid(WeftError):
@@ -178,6 +203,10 @@ class SchemaMismatch(StoreError):
 
 class Cancelled(WeftError):
     code = "cancelled"
+
+
+class Unreadable(WeftError):
+    code = "unreadable"
 
 
 class SandboxUnavailable(WeftError):

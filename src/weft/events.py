@@ -12,6 +12,7 @@ Content lives once: a stored ``message.added`` keeps the number of the message, 
 a reader joins the two again.
 """
 
+import time
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -152,6 +153,9 @@ class ModelFinished(_Event, frozen=True, gc=False, tag="model.finished"):
     first_piece_at: float | None = None
     """When the first piece arrived; ``None`` where nothing did."""
     finish: str = "stop"
+    cached: bool = False
+    """Whether it was given before, and no model was asked."""
+    beside: bool = False  # no chat, but a picture, a sound or vectors: that is no turn of an agent
 
 
 class ModelFailed(_Event, frozen=True, gc=False, tag="model.failed"):
@@ -161,12 +165,65 @@ class ModelFailed(_Event, frozen=True, gc=False, tag="model.failed"):
     code: str
     message: str
     started_at: float = 0.0
+    replaced: bool = False
+    """Whether a router asked another deployment in its place, as part of the same call."""
+    ended_at: float = 0.0  # where that was before this was told
+
+
+class RouteDecided(_Event, frozen=True, gc=False, tag="route.decided"):
+    """Which model takes the turn, and why: a rule or a model decided it, or nobody did."""
+
+    model: str
+    reason: str = ""
+    by: Literal["rule", "model", "default"] = "rule"
+
+
+class OutputDecided(_Event, frozen=True, gc=False, tag="output.decided"):
+    """How the model is brought to the shape of the output, and why so: told when it is first so in a run."""
+
+    model: str
+    level: Literal["native", "tool", "json", "prompt"]
+    """It keeps to a schema, gives a tool's arguments, answers in JSON mode, or is told the schema in words."""
+    reason: str = ""
+
+
+Decision: TypeAlias = Literal["allow", "ask", "deny"]
+Stage: TypeAlias = Literal["input", "output", "call", "result"]
+"""What a guard looks at: what a model is told and what it says, what a tool is called with and what it gives."""
 
 
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
     call_id: str
     name: str
     arguments: dict[str, Any] = {}
+
+
+class Judgement(Struct, frozen=True, omit_defaults=True):
+    """What the audit keeps of a tool call that a policy judged: nothing of what was said, but its hashes."""
+
+    decision: Decision
+    rule: str
+    effect: str
+    arguments: str
+    """SHA-256 of the arguments it was made with, as JSON with sorted keys; in hex."""
+    result: str | None = None
+    """SHA-256 of the result's text, where the tool was called."""
+    answer: str = ""
+    """What a person said, where one was asked: ``approve``, ``edit``, ``reject`` or ``respond``."""
+    sources: tuple[str, ...] = ()
+    """The untrusted sources that influenced it."""
+
+
+class ToolJudged(_Event, frozen=True, gc=False, tag="tool.judged"):
+    """A policy had something to say of a tool call: by which rule, why, and what a person answered to it."""
+
+    call_id: str
+    name: str
+    decision: Decision
+    rule: str
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+    answer: str = ""
 
 
 class ToolFinished(_Event, frozen=True, gc=False, tag="tool.finished"):
@@ -176,6 +233,26 @@ class ToolFinished(_Event, frozen=True, gc=False, tag="tool.finished"):
     failed: bool = False
     result: ToolResult | None = None
     """Live only; a stored event leaves it out, as the tool's message has it."""
+    judged: Judgement | None = None
+    """Live only; the audit has it."""
+
+
+class GuardPassed(_Event, frozen=True, gc=False, tag="guard.passed"):
+    """A guard looked, and had nothing to say."""
+
+    guard: str
+    stage: Stage
+
+
+class GuardDecided(_Event, frozen=True, gc=False, tag="guard.decided"):
+    """A guard changed or blocked something, or asked a person about it."""
+
+    guard: str
+    stage: Stage
+    decision: Literal["change", "block", "ask"]
+    reason: str = ""
+    call_id: str | None = None
+    """The tool call that it was about."""
 
 
 class Delta(_Event, frozen=True, gc=False, tag="delta"):
@@ -198,6 +275,32 @@ class ContextCompacted(_Event, frozen=True, gc=False, tag="context.compacted"):
 
     start: int
     summarised: bool = False
+
+
+class MemoryRecalled(_Event, frozen=True, gc=False, tag="memory.recalled"):
+    """These memories were put before what the user said, best fit first."""
+
+    ids: tuple[str, ...]
+
+
+class KnowledgeSource(Struct, frozen=True, gc=False):
+    """A passage of a document that a model was given, and that its answer cites as ``[n]``."""
+
+    n: int
+    collection: str
+    document: str
+    """Its id."""
+    name: str
+    page: int | None = None
+    offset: int = 0
+    """Characters before it in the document's text."""
+
+
+class KnowledgeFound(_Event, frozen=True, gc=False, tag="knowledge.found"):
+    """These passages were given to the model, best fit first: by a tool's call, or (``automatic``) unasked."""
+
+    sources: tuple[KnowledgeSource, ...]
+    automatic: bool = False
 
 
 class StepCommitted(_Event, frozen=True, gc=False, tag="step.committed"):
@@ -247,14 +350,20 @@ class Custom(_Event, frozen=True, tag="custom"):
     data: Any = None
 
 
+ASIDE = "answer.aside"
+"""The ``Custom`` event of an answer that is in no thread, as another model goes on from it: its data is the message."""
+REFUSED = "answer.invalid"
+"""The ``Custom`` event of an answer that ended its run, and so is in no thread: its data is the message."""
+
 Event: TypeAlias = (
     RunStarted | RunResumed | RunPaused | RunFinished | RunFailed | RunCancelled | RunSteered
     | NodeStarted | NodeFinished | NodeFailed | ModelStarted | ModelFinished | ModelFailed | ToolStarted | ToolFinished
-    | Delta | MessageAdded | ContextCompacted | StepCommitted | ThreadForked | LimitReached
-    | EffectStarted | EffectUnknown | Custom
+    | ToolJudged | GuardPassed | GuardDecided | RouteDecided | OutputDecided | Delta | MessageAdded | ContextCompacted
+    | MemoryRecalled | KnowledgeFound | StepCommitted | ThreadForked | LimitReached | EffectStarted | EffectUnknown
+    | Custom
 )  # fmt: skip
 
-PASSING = frozenset({Delta, NodeStarted, ModelStarted, ToolStarted})
+PASSING = frozenset({Delta, NodeStarted, ModelStarted, ToolStarted, GuardPassed})
 """Shown and forgotten: what they say is repeated by the durable event that ends them."""
 
 RESTING = frozenset({RunFinished, RunFailed, RunCancelled, RunPaused})
@@ -278,6 +387,11 @@ class Envelope(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def durable(self) -> bool:
         return type(self.event) not in PASSING
+
+
+def now() -> float:
+    """Seconds since the epoch, to the microsecond: as exactly as times of events are kept."""
+    return time.time_ns() // 1_000 / 1e6
 
 
 encode = msgspec.json.Encoder().encode

@@ -31,8 +31,8 @@ class _Ids:
         self._prefix = ""
 
     def new(self, kind: str) -> str:
-        millis = max(time.time_ns() // 1_000_000, self._millis)
-        if millis != self._millis:
+        millis = time.time_ns() // 1_000_000
+        if millis > self._millis:  # a clock that was set back stands still for us
             self._millis, self._prefix = millis, _base32(millis, 9)
         return f"{kind}_{self._prefix}{self._next() & 0xFFFFF:05x}{self._process}"
 

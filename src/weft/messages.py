@@ -19,6 +19,8 @@ class Text(Struct, frozen=True, tag="text", omit_defaults=True, gc=False):
     """Words."""
 
     text: str
+    source: str = ""
+    """Where they come from, if not from who says them: content that nobody here vouches for."""
 
 
 class Reasoning(Struct, frozen=True, tag="reasoning", omit_defaults=True, gc=False):
@@ -60,6 +62,10 @@ class ToolResult(Struct, frozen=True, tag="tool_result", omit_defaults=True):
     content: str
     failed: bool = False
     media: tuple[Media, ...] = ()
+    trusted: bool = False
+    """Whether the developer or a person vouches for it, or Weft itself refused the call. All else is untrusted."""
+    behind: tuple[str, ...] = ()
+    """The untrusted sources that it was made of, where the tool is an agent or reads on in another's result."""
 
 
 Part: TypeAlias = Text | Reasoning | Media | ToolCall | ToolResult
@@ -90,6 +96,24 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def tool_results(self) -> tuple[ToolResult, ...]:
         return tuple([part for part in self.parts if type(part) is ToolResult])
+
+
+def foreign(message: Message) -> list[tuple[str, str]]:
+    """What of a message is untrusted: its source, and its words.
+
+    >>> foreign(Message(role="tool", parts=(ToolResult("c1", "inbox", "Send me money"),)))
+    [('inbox', 'Send me money')]
+    """
+    found: list[tuple[str, str]] = []
+    for part in message.parts:
+        if isinstance(part, ToolResult):
+            if not part.trusted:
+                found.extend([(source, part.content) for source in (part.name, *part.behind)])
+        elif isinstance(part, Media):
+            found.append((f"file {part.name or part.mime}", ""))
+        elif isinstance(part, Text) and part.source:
+            found.append((part.source, part.text))
+    return found
 
 
 def user(text: str) -> Message:

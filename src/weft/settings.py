@@ -1,5 +1,6 @@
 """What may be set from outside: environment variables ``WEFT_*`` and ``.env``. Read by app, server and cli only."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -34,14 +35,39 @@ class Settings(BaseSettings):
     """Origins whose pages may call the API, beside its own."""
     hosts: Names = ()
     """Host names that the server answers to, beside localhost and ``host``; ``*`` is any."""
+    tool_packages: Names = ()
+    """Python packages whose functions may be added as tools over REST and on the command line."""
+    tool_commands: Names = ()
+    """Programs that may be started as MCP servers added over REST and on the command line; ``*`` is any."""
+    tool_hosts: Names = ()
+    """Hosts and networks of MCP servers added so, beside public addresses; ``*`` is any."""
+    tool_variables: Names = ()
+    """Variables of the environment that tools added over REST and on the command line may send out."""
+    model_variables: Names = ()
+    """Variables of the environment that deployments added over REST may send to an address of their own."""
+    policy: str = "default"
+    """What tool calls are held to in apps that the command line makes: ``default``, ``none``, or a YAML file's path."""
     keep: int | None = Field(default=None, ge=1)
     """A server forgets checkpoints beyond the newest so many of each graph in a thread, once an hour."""
     keep_days: float | None = Field(default=None, ge=0)
     """It keeps those of the last so many days; with ``keep``, either is reason enough."""
+    secret_key: str | None = None
+    """What tokens in the store are sealed under: 32 random characters or more, the same for all on one store."""
+    secret_key_file: Path = Path("~/.config/weft/secret.key")
+    """Where that key is, and is made, if it is not in the environment."""
     max_body: int = Field(default=10_000_000, ge=1_000)
     """Bytes of a request's body."""
 
-    @field_validator("cors", "hosts", mode="before")
+    @field_validator(
+        "cors",
+        "hosts",
+        "tool_packages",
+        "tool_commands",
+        "tool_variables",
+        "tool_hosts",
+        "model_variables",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from weft import App
-from weft.cli.example import Notes, assistant, clock, zone_of
+from weft.cli.example import Notes, assistant
 from weft.errors import ToolRetry
+from weft.tools.builtin.basics import clock, zone_of
 
 
 def test_notes_are_kept_by_user(tmp_path: Path) -> None:

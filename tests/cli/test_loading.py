@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.cli.loading import open_spec, split
+from weft.cli.loading import only_here, open_spec, split
 from weft.errors import NotFound, UsageError
 
 DESK = """
@@ -50,6 +50,20 @@ def test_of_two_with_one_name_the_one_that_was_asked_for_counts(tmp_path: Path) 
 
 
 APP = 'app = App(agents=[writer], store="sqlite:///mine.db", workspace="w", deps=[1])\n'
+
+
+@pytest.mark.parametrize("model", [None, "demo"])
+def test_an_app_that_names_no_store_is_where_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str | None
+) -> None:
+    monkeypatch.setenv("WEFT_STORE", "sqlite:///set.db")
+    (tmp_path / "none.py").write_text(DESK + "app = App(agents=[writer])\n")
+    (tmp_path / "mine.py").write_text(DESK + APP)
+    assert open_spec(str(tmp_path / "none.py"), model=model).app.store_url == "sqlite:///set.db"
+    assert open_spec(str(tmp_path / "none.py"), model=model, store="sqlite:///said.db").app.store_url.endswith(
+        "said.db"
+    )
+    assert open_spec(str(tmp_path / "mine.py"), model=model).app.store_url == "sqlite:///mine.db"
 
 
 def test_an_app_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -105,3 +119,15 @@ def test_a_wrong_name_says_what_there_is(desk: str) -> None:
 
 def test_windows_drives_are_no_names() -> None:
     assert split("C:/desk.py") == (Path("C:/desk.py"), None)
+
+
+def test_the_only_file_here_need_not_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.py").write_text("weft = 1\n")
+    with pytest.raises(UsageError, match="no Python file here"):
+        only_here()
+    (tmp_path / "desk.py").write_text("from weft import Agent\n")
+    assert only_here() == "desk.py"
+    (tmp_path / "more.py").write_text("import weft\n")
+    with pytest.raises(UsageError, match=r"desk\.py, more\.py"):
+        only_here()

@@ -71,10 +71,12 @@ def test_a_thread_is_read_forked_replayed_and_compared(desk: Path) -> None:
     assert (desk / "calls").read_text() == "x"
     assert told("runs", "diff", first["run_id"], replayed["run_id"])["same"]
     assert weft("runs", "diff", first["run_id"], replayed["run_id"])[1] == "The same, in 4 steps.\n"
-    assert told("runs", "replay", first["run_id"], "--here", "desk.py", "--live-from", "2", code=2)["error"]
+    asks = told("runs", "replay", first["run_id"], "--here", "desk.py", "--live-from", "2", code=4)
+    assert asks["warnings"][0].startswith("'double' happened at step 2")
+    assert [one["payload"]["tool"] for one in asks["questions"]] == ["double"]
     told("runs", "replay", first["run_id"], "--here", "desk.py", "--live-from", "2", "--confirm")
     assert (desk / "calls").read_text() == "xx"
-    forked = told("threads", "fork", "t", "--here", "desk.py", "--at", "1", "--into", "u", "--go-on")
+    forked = told("threads", "fork", "t", "--here", "desk.py", "--at", "1", "--into", "u", "--go-on", "--confirm")
     assert (forked["fork"]["thread_id"], forked["run"]["output"]) == ("u", "It is 42.")
     written = told("threads", "fork", "t", "--here", "desk.py", "--write", "conversation=hello there")
     assert written["fork"]["parent"] == 4

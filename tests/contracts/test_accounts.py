@@ -268,3 +268,18 @@ async def test_never_overspent_and_nothing_lost_with_many_at_once(open_shared: O
     for one in (money, total):
         found = await tally(store, one)
         assert (found.held_nanos, found.held_tokens) == (0, 0), "what died with its run is given back"
+
+
+async def test_a_call_apart_is_in_the_ledger_and_used_of_the_workspaces_budgets(store: Store) -> None:
+    day, total, ada = Budget("workspace", usd=1, per="day"), Budget("workspace", usd=1), Budget("user", usd=1)
+    await a_run(store)
+    before = await tally(store, day)
+    await store.ledger.apart("default", a_call())
+    await store.ledger.apart("default", a_call(error="model.unavailable", nanos=None, output_tokens=0))
+    assert before == Tally()
+    assert await tally(store, day) == Tally(nanos=1_000, tokens=25), "one that was counted already"
+    assert await tally(store, total) == Tally(nanos=1_000, tokens=25), "one that is made only now"
+    assert await tally(store, day, at=NOON - DAY) == Tally(nanos=1_000, tokens=25), "all since then"
+    assert await tally(store, ada, subject="ada") == Tally()
+    (row,) = await store.ledger.sums(Scope("default"), ("agent", "user", "run"))
+    assert (row.key, row.calls, row.failed, row.nanos) == (("desk", "", ""), 2, 1, 1_000)

@@ -6,18 +6,24 @@ when the run rests. With ``before 7`` it kills itself (SIGKILL) just before its 
 """
 
 import asyncio
+import gc
 import importlib
+import io
 import json
 import os
 import signal
 import sys
+import tempfile
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 from tests.kill import steered as steering
 from weft import Agent, App, Context, tool
 from weft.models.scripted import Line, Scripted, call
+from weft.runtime.repeats import NOBODYS
 from weft.runtime.runner import Runner
 from weft.storage import open_store
 from weft.storage.base import Scope
@@ -37,9 +43,9 @@ def die() -> None:
 class Mortal:
     """A store that ends the process at one of its writes; everything else is the real store."""
 
-    def __init__(self, store: Any, when: str, number: int) -> None:
+    def __init__(self, store: Any, when: str, number: int, writes: Mapping[str, Sequence[str]] = WRITES) -> None:
         self._store, self._when, self._left = store, when, number
-        for part, names in WRITES.items():
+        for part, names in writes.items():
             setattr(self, part, _Part(self, getattr(store, part), names))
 
     def __getattr__(self, name: str) -> Any:
@@ -79,6 +85,8 @@ class _Part:
             return real
 
         async def write(*args: Any, **options: Any) -> Any:
+            if name == "take" and args[1] == NOBODYS:
+                return await real(*args, **options)  # it only looks
             fatal = self._mortal.count(name)
             value = await real(*args, **options)
             if fatal:
@@ -120,11 +128,18 @@ def agents(path: str) -> Agent[Any]:
     return Agent("above", model=Scripted(lines, order="turn"), tools=[effect, delegate])
 
 
+def on_mortal(app: App, mortal: Any) -> None:
+    """The app is open, on this store."""
+    app._store, app._runner = mortal, Runner(mortal, app.find, ttl=3.0)  # pyright: ignore[reportPrivateUsage]
+    app._begin_minding(mortal, app.find, 3.0)  # pyright: ignore[reportPrivateUsage]
+    app._begin_knowing(mortal, 3.0)  # pyright: ignore[reportPrivateUsage]
+
+
 async def main(url: str, path: str, when: str = "never", number: str = "0", what: str = "above") -> None:
     steered = what == "steered"
     app = App(agents=[steering.graph(path) if steered else agents(path)], store=url, lease=3.0)
     mortal: Any = Mortal(await open_store(url), when, int(number))
-    app._store, app._runner = mortal, Runner(mortal, app.find, ttl=3.0)  # pyright: ignore[reportPrivateUsage]
+    on_mortal(app, mortal)
     await app.start()
     scope = Scope("default", "local")
     record = await app.submit("above", {} if steered else "go", scope=scope, thread="t1", idempotency_key=KEY)
@@ -133,9 +148,25 @@ async def main(url: str, path: str, when: str = "never", number: str = "0", what
     await app.close()
 
 
-def nursery(main: Any = main) -> None:
-    """For each line of arguments on stdin fork a process for them, and say its number."""
+def warm(trial: Any) -> None:
+    """Import, compile and remember what a whole run does, so that no fork has to."""
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        asyncio.run(trial(f"sqlite:///{folder}/weft.db", f"{folder}/effects"))
+    assert threading.active_count() == 1, "a fork has one thread"
+
+
+async def both(url: str, path: str) -> None:
+    """A run of each that this module knows."""
+    await main(url, path)
+    await main(url.replace("weft.db", "steered.db"), f"{path}.steered", what="steered")
+
+
+def nursery(main: Any = main, trial: Any = None) -> None:
+    """For each line of arguments on stdin fork a process for them, and say its number; ``trial`` is ``main`` alone."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    warm(trial or main)
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         directory, *arguments = json.loads(line)
         pid = os.fork()
@@ -152,13 +183,5 @@ def nursery(main: Any = main) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for module in (
-        "storage.doors",
-        "runtime.asking",
-        "storage.postgres",
-        "runtime.runner",
-        "agents.loop",
-        "models.choose",
-    ):
-        importlib.import_module(f"weft.{module}")  # before the forks, so that they are quick
-    nursery()
+    importlib.import_module("weft.storage.postgres")
+    nursery(trial=both)

@@ -7,9 +7,9 @@ import os
 import warnings
 from typing import Annotated, Any, TypedDict
 
-from tests.kill.child import Mortal, nursery
+from tests.kill.child import Mortal, nursery, on_mortal
+from tests.kill.child import main as another
 from weft import START, App, StateGraph
-from weft.runtime.runner import Runner
 from weft.storage import open_store
 from weft.storage.base import Scope
 
@@ -42,7 +42,7 @@ def graph(path: str) -> Any:
 async def main(url: str, path: str, run_id: str, when: str = "never", number: str = "0") -> None:
     app = App(targets=[graph(path)], store=url, lease=3.0)
     mortal: Any = Mortal(await open_store(url), when, int(number))
-    app._store, app._runner = mortal, Runner(mortal, app.find, ttl=3.0)  # pyright: ignore[reportPrivateUsage]
+    on_mortal(app, mortal)
     await app.start()
     while (await app.store.runs.get(Scope("default"), run_id)).status != "finished":  # noqa: ASYNC110 - another process may end it
         await asyncio.sleep(0.02)
@@ -51,6 +51,5 @@ async def main(url: str, path: str, run_id: str, when: str = "never", number: st
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for module in ("storage.doors", "storage.postgres", "runtime.runner", "models.choose"):
-        importlib.import_module(f"weft.{module}")  # before the forks, so that they are quick
-    nursery(main)
+    importlib.import_module("weft.storage.postgres")
+    nursery(main, trial=another)

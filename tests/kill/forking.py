@@ -32,13 +32,14 @@ async def main(url: str, seed: str) -> None:
     chance = random.Random(seed)
     async with App(targets=[counter()], store=url) as app:
         await app.run("count", {"left": 40}, thread="t")
-        print("ready", flush=True)
         for i in range(100_000):
             if i % 3 == 2:
                 await app.prune(keep=chance.randint(20, 60), thread="t")
             else:
                 steps = [one.step for one in await app.history("t", limit=200)]
                 await app.fork("t", at=chance.choice(steps), into=f"t{i}" if i % 3 else None)
+            if i == 1:
+                print("ready", flush=True)  # there is a second thread
 
 
 if __name__ == "__main__":

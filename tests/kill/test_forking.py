@@ -3,13 +3,13 @@
 import asyncio
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.kill.forking import counter
+from tests.warm import KILL, python
 from weft import App
 from weft.storage.base import Page, Scope
 
@@ -18,14 +18,15 @@ ME = Scope("default", "local")
 
 
 def fork_until_killed(url: str, seed: int) -> None:
-    command = [sys.executable, "-m", "tests.kill.forking", url, str(seed)]
+    command = python("-m", "tests.kill.forking", url, str(seed))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         time.sleep(random.Random(seed).uniform(0.1, 0.5))
-        child.kill()
+        child.send_signal(KILL)
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("seed", range(3))
 async def test_killed_while_it_forks_and_prunes(shared_url: str, seed: int) -> None:
     url = shared_url.replace("synchronous=NORMAL", "synchronous=FULL")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.kill.nursery import Nursery
+from tests.kill.nursery import Nursery, the_last_ends_it
 from tests.kill.steered import EFFECTS, ME, graph
 from weft import App
 from weft.events import EffectStarted, NodeFinished, RunFinished, RunStarted
@@ -53,7 +53,4 @@ async def test_each_effect_happens_once(
 
 
 async def test_the_points_are_all_writes_of_the_run(nursery: Nursery, shared_url: str, tmp_path: Path) -> None:
-    await asyncio.to_thread(nursery.run, shared_url, tmp_path / "effects", "after", str(WRITES), "steered")
-    assert "+run" in nursery.err, "the last write ends the run"
-    code = await asyncio.to_thread(nursery.run, shared_url, tmp_path / "effects", "after", str(WRITES + 1), "steered")
-    assert (code, nursery.out) == (0, "finished\n")
+    await the_last_ends_it(nursery, shared_url, tmp_path / "effects", WRITES, "steered")

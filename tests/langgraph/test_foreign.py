@@ -15,6 +15,7 @@ import weft
 from weft import App, events
 from weft.errors import LimitExceeded
 from weft.langgraph.foreign import LangGraph, from_langgraph
+from weft.models.scripted import Scripted, call
 from weft.storage.base import Page, Scope
 
 calls: list[str] = []
@@ -106,6 +107,30 @@ async def test_as_a_node_of_a_graph_of_ours(store_url: str) -> None:
         run = await app.resume(run.run_id, {run.questions[0].id: "Monday"})
         assert run.output == {"log": ["plan", "Ritz on Monday", "!"]}
         assert calls == ["plan"]
+
+
+async def test_called_by_a_tool_of_an_agent_its_interrupts_are_questions(store_url: str) -> None:
+    planner = trip()
+
+    @weft.tool
+    async def delegate(ctx: weft.Context[Any], what: str) -> str:
+        """Let the planner do it."""
+        return (await ctx.call(planner, {"log": [what]}))["log"][-1]
+
+    clerk = weft.Agent(
+        "clerk", model=Scripted([call("delegate", what="a trip"), "booked"], order="turn"), tools=[delegate]
+    )
+    async with App(agents=[clerk], store=store_url) as app:
+        run = await app.run("clerk", "go", thread="t")
+        asked: list[Any] = []
+        for answer in ("Ritz", "Monday"):
+            asked.append(run.questions[0].payload)
+            run = await app.resume(run.run_id, {run.questions[0].id: answer})
+        assert asked == [{"ask": "hotel?"}, {"ask": "day?"}]
+        assert run.output == "booked"
+        assert calls == ["plan"], "what was done before the question is not done again"
+        (told,) = [message for _, message in await app.messages(Scope(), "t") if message.role == "tool"]
+        assert "Ritz on Monday" in str(told)
 
 
 async def test_as_an_agent_its_messages_stream(store_url: str) -> None:

@@ -11,7 +11,8 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
-from weft.errors import NotFound
+from tests.storage.samples import Jobs, begin
+from weft.errors import Fenced, NotFound
 from weft.langgraph.saver import WeftSaver, checkpointer
 from weft.storage import Store
 from weft.storage.base import Scope
@@ -102,3 +103,18 @@ def test_without_a_loop_and_in_a_file(tmp_path: Path) -> None:
 
     asyncio.run(first())
     assert asyncio.run(second())["log"] == ["one", "you said again"]
+
+
+async def test_what_a_run_writes_is_its_progress_until_it_is_driven_by_another(store: Store) -> None:
+    run = await begin(store)
+    jobs = Jobs()
+    await store.workers.gone("worker")
+    await store.workers.reap(30, jobs)
+    again = await store.runs.acquire(jobs.durable[-1], "worker", 30)
+    assert again is not None
+    assert again.attempts == 2
+    with pytest.raises(Fenced, match="not at fence 1 any more"):
+        await asking(WeftSaver(store, driver=(run.id, run.fence))).ainvoke({"log": [], "big": "x"}, ONE)
+    assert await WeftSaver(store).aget_tuple(ONE) is None
+    await asking(WeftSaver(store, driver=(run.id, again.fence))).ainvoke({"log": [], "big": "x"}, ONE)
+    assert (await store.runs.get(Scope(), run.id)).attempts == 0

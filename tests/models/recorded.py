@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tests.models.loopback import Reply
+from tests.models.recorded_grpc import in_openais_words
 
 ROOT = Path(os.environ.get("WEFT_RECORDED", Path(__file__).parents[2] / ".." / "shared" / "recorded")).resolve()
 
@@ -94,7 +95,7 @@ def interactions() -> Iterator[Interaction]:
         for number, each in enumerate(recorded["interactions"]):
             if "request" in each:
                 yield _http(name, number, each)
-            else:
+            elif each.keys() & {"response_sample", "response_stream"}:
                 yield from _grpc(name, number, each)
 
 
@@ -110,7 +111,9 @@ def _http(name: str, number: int, each: dict[str, Any]) -> Interaction:
     in_path = re.search(r"models/([^:/]+):", uri)
     raw = b"" if "parsed_body" in response else _raw(response.get("body", {}).get("string", ""))
     streamed = "parsed_body" not in response and (b"data:" in raw)
-    payloads = tuple(_events(raw)) if streamed else (response.get("parsed_body", raw.decode(errors="replace")),)
+    payloads = (
+        tuple(_events(raw)) if streamed else (response["parsed_body"] if "parsed_body" in response else _json(raw),)
+    )
     status = int(response["status"]["code"])
     chunks = _chunks(raw) if streamed else [raw if raw else json.dumps(payloads[0]).encode()]
     return Interaction(
@@ -132,6 +135,15 @@ def _raw(text: Any) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode()
 
 
+def _json(raw: bytes) -> Any:
+    """What is no JSON object is told as an error."""
+    try:
+        told = json.loads(raw)
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {"error": raw.decode(errors="replace") or "nothing"}
+
+
 def _chunks(raw: bytes) -> list[bytes]:
     return [chunk + b"\n\n" for chunk in re.split(rb"\r?\n\r?\n", raw) if chunk.strip()]
 
@@ -145,14 +157,16 @@ def _events(raw: bytes) -> Iterator[Any]:
 
 def _openai(payloads: tuple[Any, ...]) -> Expected:
     """OpenAI's format, and what Mistral, DeepSeek, Groq, xAI and OpenRouter added to it."""
-    text, thought, refusal, finish, usage = "", "", "", None, None
+    text, thought, detailed, refusal, finish, usage = "", "", "", "", None, None
     calls: list[dict[str, Any]] = []
     at: dict[Any, dict[str, Any]] = {}
     signatures: set[str] = set()
+    ended = "message" in ((payloads[0].get("choices") or [{}])[0] if len(payloads) == 1 else {})
     for payload in payloads:
         if payload.get("error") or not isinstance(payload.get("choices"), list):
             return Expected(error=True)
         usage = payload.get("usage") or usage
+        ended = ended or (not payload["choices"] and usage is not None)
         for choice in payload["choices"][:1]:
             said = choice.get("message") or choice.get("delta") or {}
             content = said.get("content") or ""
@@ -166,6 +180,7 @@ def _openai(payloads: tuple[Any, ...]) -> Expected:
             finish = choice.get("finish_reason") or finish
             for detail in said.get("reasoning_details") or ():
                 signatures |= {detail[key] for key in ("signature", "data") if detail.get(key)}
+                detailed += detail.get("text") or detail.get("summary") or ""
             for call in said.get("tool_calls") or ():
                 index = call.get("index", len(calls) if "message" in choice else 0)
                 function = call["function"]
@@ -177,18 +192,27 @@ def _openai(payloads: tuple[Any, ...]) -> Expected:
                 known["name"] = known["name"] or function.get("name") or ""
                 arguments = function.get("arguments") or ""
                 known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+    if finish is None and not ended:
+        return Expected(error=True)
+    tagged, text = _tagged(text)
     read = tuple((call["name"], json.loads(call["arguments"] or "{}"), _given(call["id"])) for call in calls)
     details = (usage or {}).get("prompt_tokens_details") or {}
     return Expected(
         text=text + refusal,
-        thought=thought,
+        thought=thought or detailed or tagged,
         calls=read,
         signatures=frozenset(signatures),
         input_tokens=(usage or {}).get("prompt_tokens"),
         output_tokens=(usage or {}).get("completion_tokens"),
-        cached_tokens=details.get("cached_tokens") or 0,
+        cached_tokens=details.get("cached_tokens") or (usage or {}).get("num_cached_tokens") or 0,
         finish="content_filter" if refusal else _finish(finish, read),
     )
+
+
+def _tagged(text: str) -> tuple[str, str]:
+    """A thought that stands in tags before the words, and the words."""
+    found = re.match(r"\s*<think>(.*?)(</think>|$)", text, re.DOTALL)
+    return (found.group(1), text[found.end() :]) if found else ("", text)
 
 
 def _given(id: str) -> str:
@@ -208,6 +232,13 @@ def _finish(finish: str | None, calls: tuple[Any, ...]) -> str:
         "PROHIBITED_CONTENT": "content_filter",
         "RECITATION": "content_filter",
     }.get(finish or "", "stop")
+
+
+def _summed(usage: dict[str, Any]) -> dict[str, int]:
+    """All that is paid for: Anthropic leaves out what it compacted, and what its tools asked other models."""
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    turns = usage.get("iterations") or [usage]
+    return {name: sum([turn.get(name) or 0 for turn in turns]) for name in names}
 
 
 def _anthropic(payloads: tuple[Any, ...]) -> Expected:
@@ -236,7 +267,8 @@ def _anthropic(payloads: tuple[Any, ...]) -> Expected:
         for block in blocks
         if block["type"] == "tool_use"
     )
-    cached = usage.get("cache_read_input_tokens") or 0
+    paid = _summed(usage)
+    cached = paid["cache_read_input_tokens"]
     return Expected(
         text="".join([block["text"] for block in blocks if block["type"] == "text"]),
         thought="".join([block["thinking"] for block in blocks if block["type"] == "thinking"]),
@@ -245,8 +277,8 @@ def _anthropic(payloads: tuple[Any, ...]) -> Expected:
             [block["signature"] for block in blocks if block.get("signature")]
             + [block["data"] for block in blocks if block["type"] == "redacted_thinking"]
         ),
-        input_tokens=usage["input_tokens"] + cached + (usage.get("cache_creation_input_tokens") or 0),
-        output_tokens=usage["output_tokens"],
+        input_tokens=paid["input_tokens"] + cached + paid["cache_creation_input_tokens"],
+        output_tokens=paid["output_tokens"],
         cached_tokens=cached,
         finish=_finish(finish, calls),
     )
@@ -257,12 +289,14 @@ def _gemini(payloads: tuple[Any, ...]) -> Expected:
     calls: list[tuple[str, Any, str]] = []
     signatures: set[str] = set()
     usage: dict[str, Any] = {}
+    searched = False
     for payload in payloads:
         if payload.get("error"):
             return Expected(error=True)
         usage |= payload.get("usageMetadata", {})
         for candidate in payload.get("candidates", [])[:1]:
             finish = candidate.get("finishReason") or finish
+            searched |= bool(candidate.get("groundingMetadata", {}).get("webSearchQueries"))
             for part in candidate.get("content", {}).get("parts", []):
                 if part.get("thoughtSignature"):
                     signatures.add(part["thoughtSignature"])
@@ -272,12 +306,13 @@ def _gemini(payloads: tuple[Any, ...]) -> Expected:
                     thought += part.get("text", "")
                 else:
                     text += part.get("text", "")
+    found = 0 if searched else usage.get("toolUsePromptTokenCount", 0)  # Google's search is paid by the search
     return Expected(
         text=text,
         thought=thought,
         calls=tuple(calls),
         signatures=frozenset(signatures),
-        input_tokens=usage.get("promptTokenCount"),
+        input_tokens=usage.get("promptTokenCount", 0) + found if usage else None,
         cached_tokens=usage.get("cachedContentTokenCount") or 0,
         finish=_finish(finish, tuple(calls)),
     )
@@ -295,7 +330,8 @@ def _cohere(payloads: tuple[Any, ...]) -> Expected:
     )
     return Expected(
         text="".join([part["text"] for part in content if part["type"] == "text"]),
-        thought="".join([part["thinking"] for part in content if part["type"] == "thinking"]),
+        thought="".join([part["thinking"] for part in content if part["type"] == "thinking"])
+        + (message.get("tool_plan") or ""),
         calls=calls,
         input_tokens=payload["usage"]["tokens"]["input_tokens"],
         output_tokens=payload["usage"]["tokens"]["output_tokens"],
@@ -310,7 +346,7 @@ def _responses(payloads: tuple[Any, ...]) -> Expected:
         payload["response"] for payload in payloads if str(payload.get("type", "")).startswith("response.completed")
     ]
     payload = done[-1] if done else payloads[-1]
-    if payload.get("error") or "output" not in payload:
+    if payload.get("error") or not payload.get("output"):
         return Expected(error=True)
     items: list[dict[str, Any]] = payload["output"]
     calls = tuple(
@@ -321,7 +357,7 @@ def _responses(payloads: tuple[Any, ...]) -> Expected:
     thoughts = [item for item in items if item["type"] == "reasoning"]
     return Expected(
         text="".join([part.get("text", "") for item in items if item["type"] == "message" for part in item["content"]]),
-        thought=" ".join([part["text"] for item in thoughts for part in item.get("summary") or ()]),
+        thought="\n\n".join([part["text"] for item in thoughts for part in item.get("summary") or ()]),
         calls=calls,
         signatures=frozenset([item["encrypted_content"] for item in thoughts if item.get("encrypted_content")]),
         input_tokens=payload["usage"]["input_tokens"],
@@ -332,53 +368,29 @@ def _responses(payloads: tuple[Any, ...]) -> Expected:
 
 
 def _grpc(name: str, number: int, each: dict[str, Any]) -> Iterator[Interaction]:
-    """xAI's SDK speaks gRPC; LiteLLM speaks its REST API, which says the same in OpenAI's format."""
-    sample = each.get("response_sample")
-    why_not = None if sample else "a gRPC stream, which the REST API cuts differently"
-    body = sample["json"] if sample else {}
-    messages = [output["message"] for output in body.get("outputs", []) if "message" in output]
-    calls = [call for message in messages for call in message.get("tool_calls", ())]
-    if any([call.get("type", "").endswith("CLIENT_SIDE_TOOL") is False for call in calls]):
-        why_not = "tools that run at xAI: only gRPC shows their calls"
-    usage = body.get("usage", {})
-    payload = {
-        "id": body.get("id", ""),
-        "object": "chat.completion",
-        "created": 1,
-        "model": body.get("model", ""),
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "tool_calls" if calls else "stop",
-                "message": {
-                    "role": "assistant",
-                    "content": "".join([message.get("content", "") for message in messages]),
-                    "reasoning_content": "".join([message.get("reasoning_content", "") for message in messages])
-                    or None,
-                    "tool_calls": [
-                        {"id": call["id"], "type": "function", "function": dict(call["function"])} for call in calls
-                    ]
-                    or None,
-                },
-            }
-        ],
-        "usage": {
-            "prompt_tokens": usage.get("prompt_tokens", 0),
-            "completion_tokens": usage.get("completion_tokens", 0),
-            "total_tokens": usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0),
-            "prompt_tokens_details": {"cached_tokens": usage.get("cached_prompt_text_tokens", 0)},
-        },
-    }
+    """xAI's SDK speaks gRPC; LiteLLM speaks its REST API, which says the same in OpenAI's format.
+
+    What xAI's own tools did is left out, as it is there: they are answered before the reply comes.
+    """
+    streamed = "response_stream" in each
+    bodies = [one["chunk"] for one in each["response_stream"]["chunks_json"]] if streamed else []
+    bodies = bodies or [each["response_sample"]["json"]]
+    payloads = tuple([in_openais_words(body, streamed=streamed) for body in bodies])
+    if streamed:
+        events = [f"data: {json.dumps(payload)}\n\n".encode() for payload in payloads]
+        ended = any([choice["finish_reason"] for payload in payloads for choice in payload["choices"]])
+        reply = Reply(mime="text/event-stream", chunks=[*events, *([b"data: [DONE]\n\n"] if ended else [])])
+    else:
+        reply = Reply(chunks=[json.dumps(payloads[0]).encode()])
     yield Interaction(
         file=name,
         number=number,
         provider="xai",
         base="/v1",
-        model=str(body.get("model", "grok")),
-        streamed=False,
+        model=next((str(body["model"]) for body in bodies if body.get("model")), "grok"),
+        streamed=streamed,
         body={},
         status=200,
-        reply=Reply(chunks=[json.dumps(payload).encode()]),
-        payloads=(payload,),
-        why_not=why_not,
+        reply=reply,
+        payloads=payloads,
     )

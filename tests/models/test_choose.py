@@ -84,7 +84,7 @@ def test_a_silent_server_does_not_keep_anyone() -> None:
         silent.listen()
         began = time.monotonic()
         assert choose(env={}, probe=True, servers=(("Silent", silent.getsockname()[1]),), timeout=0.2)[0] == Demo()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
 
 
 def test_resolve() -> None:

@@ -1,15 +1,17 @@
 """Vectors, ranks, pictures and speech, in the wire formats of OpenAI (and Cohere's, for ranks), over real sockets."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.models.loopback import Reply, serve, whole
-from weft.errors import ModelError, RateLimited, UsageError
+from weft.errors import LiveCallForbidden, ModelError, RateLimited, ReplayMissed, UsageError
 from weft.messages import Media
 from weft.models.endpoint import Endpoint
 from weft.models.ports import Rank
+from weft.models.tape import no_live_calls, tape
 
 pytestmark = pytest.mark.usefixtures("litellm")
 
@@ -87,3 +89,55 @@ async def test_errors_are_ours() -> None:
         ):
             with pytest.raises(RateLimited, match="Slow down"):
                 await asking
+
+
+async def test_what_has_no_form_of_an_answer_is_an_error_of_ours() -> None:
+    async with serve(whole({"nonsense": 1})) as server:
+        model = Endpoint("openai/m", server.url)
+        for asking in (model.embed(["a"]), model.draw("a")):
+            with pytest.raises(ModelError):
+                await asking
+
+
+async def test_no_live_call_is_made_where_none_may_be() -> None:
+    async with serve(whole({"object": "list", "model": "e", "data": []})) as server:
+        model = Endpoint("openai/m", server.url)
+        with no_live_calls():
+            for asking in (
+                model.embed(["a"]),
+                model.rank("q", ["a"]),
+                model.draw("a"),
+                model.speak("a", voice="alloy"),
+                model.transcribe(Media(mime="audio/wav", data=b"RIFF")),
+            ):
+                with pytest.raises(LiveCallForbidden, match="openai/m would really be asked"):
+                    await asking
+    assert server.paths == []
+
+
+async def test_on_a_cassette(tmp_path: Path) -> None:
+    vectors = {"object": "list", "model": "e", "data": [{"index": 0, "embedding": [0.5, 1.0]}]}
+    path = tmp_path / "all.yaml"
+    async with serve(
+        whole(vectors),
+        whole({"data": [{"b64_json": "UE5H"}]}),
+        whole({"results": [{"index": 0, "relevance_score": 0.5}]}),
+        whole({"text": "Call ada@b.org"}),
+    ) as server:
+        said: list[list[Any]] = []
+        for mode in ("record", "replay"):
+            with tape(path, mode):
+                model = Endpoint("openai/m", server.url)
+                ranker = Endpoint("cohere/rerank-v3.5", server.url)
+                sound = Media(mime="audio/wav", data=b"RIFF")
+                said.append([
+                    await model.embed(["from ada@b.org"]),
+                    (await model.draw("a cat")).images,
+                    await ranker.rank("q", ["a"]),
+                    (await model.transcribe(sound, prompt="ada@b.org speaks")).text,
+                ])  # fmt: skip
+    assert said[0] == said[1]
+    assert len(server.paths) == 4
+    assert "ada@b.org" not in path.read_text()
+    with tape(path, "replay"), pytest.raises(ReplayMissed, match=r"-.*person1@example.com"):
+        await model.embed(["something else"])

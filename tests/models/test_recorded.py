@@ -118,6 +118,8 @@ def signatures(message: Message) -> set[str]:
             elif part.redacted and part.redacted.startswith("responses:"):
                 encrypted = json.loads(part.redacted.removeprefix("responses:")).get("encrypted_content")
                 found |= {encrypted} if encrypted else set()
+            elif part.redacted and part.redacted.startswith("gemini:{"):
+                found |= {json.loads(part.redacted.removeprefix("gemini:")).get("thoughtSignature", "")} - {""}
             elif part.redacted and ":" not in part.redacted:
                 found.add(part.redacted)
     return found

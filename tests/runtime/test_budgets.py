@@ -1,18 +1,17 @@
 """Budgets and the ledger under real runs: on a store, over several processes, with calls that fail, stop or die."""
 
 import asyncio
-import os
 import random
-import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from weft import Agent, App, Budget, Context, Hook, Limits
+from tests.models.deployments import Served, served
+from tests.warm import KILL, python
+from weft import Agent, App, Budget, Context, Hook, Limits, Router
 from weft.errors import Cancelled, ModelError, ModelUnavailable, RateLimited, UsageError
 from weft.events import LimitReached, ModelFailed, RunPaused
 from weft.messages import Message, Text, Usage
@@ -163,7 +162,7 @@ async def test_a_cancelled_run_holds_nothing(apps: Any) -> None:
             await task
         assert (await app.run(quick, "x")).output == "ok"
     rows = await app.costs("error", only={"agent": "slow"})
-    assert [(row.key, row.calls) for row in rows] == [(("cancelled",), 1)]
+    assert [(row.key, row.calls, row.usd) for row in rows] == [(("cancelled",), 2, None)], "by whomever they were ended"
     (state,) = await app.budgets()
     assert (state.usd, state.held_usd) == (0.02, 0.0)
 
@@ -207,6 +206,42 @@ async def test_never_overspent_by_two_hundred_runs_in_two_apps(apps: Any) -> Non
     assert all(row.usd is None or row.usd <= 0.7 for row in await both[1].costs("user"))
 
 
+@pytest.mark.timeout(300)  # LiteLLM is slow to give up on a deployment
+async def test_exact_with_fallbacks_under_two_hundred_calls_at_once(apps: Any) -> None:
+    """The group's own deployments fail, are out of quota or cut the stream; another group takes over."""
+    bad, limited, cut, dear = Served("bad", "fail"), Served("limited", quota=20), Served("cut", "cut"), Served("dear")
+    one = Agent("a", model="router:fast", settings={"max_tokens": 5})
+    async with served(bad, limited, cut, dear):
+        router = Router(
+            groups={
+                "fast": tuple([each.deployment("openai/gpt-5") for each in (bad, limited, cut)]),
+                "dear": (dear.deployment("openai/gpt-5"),),
+            },
+            fallbacks={"fast": ("dear",)},
+            retries=1,
+            cooldown=60,
+        )
+        both = [apps(one, router=router, lease=300.0, budgets=[Budget("workspace", usd=0.005)]) for _ in range(2)]
+
+        async def go(number: int) -> Any:
+            try:
+                result = await both[number % 2].run(one, "twenty words " * 10)
+            except ModelError:
+                return 0.0, False
+            return result.cost, result.paused
+
+        ended = await asyncio.gather(*[go(number) for number in range(200)])
+        (state,) = await both[0].budgets()
+        (row,) = await both[1].costs()
+    spent = sum([cost for cost, _ in ended])
+    assert any([paused for _, paused in ended]), "it was used up"
+    assert 0.003 < spent <= 0.005
+    assert (state.usd, state.held_usd) == (pytest.approx(spent, abs=1e-12), 0.0)
+    assert row.usd == pytest.approx(spent, abs=1e-12)
+    assert row.usd == pytest.approx((row.calls - row.failed) * (10 * 1.25e-6 + 5 * 1e-5))
+    assert row.failed >= bad.asked > 0
+
+
 CHILD = """
 import asyncio, os, signal, sys
 from weft import Agent, App, Budget
@@ -225,16 +260,15 @@ asyncio.run(app.run(agent, "x", thread="t1"))
 """
 
 
+@pytest.mark.usefixtures("warm")
 async def test_what_a_killed_process_held_comes_back(apps: Any, shared_url: str, tmp_path: Path) -> None:
     (tmp_path / "child.py").write_text(CHILD)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, str(tmp_path / "child.py"), shared_url, stdout=subprocess.PIPE
-    )
+    child = await asyncio.create_subprocess_exec(*python(tmp_path / "child.py", shared_url), stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert await asyncio.wait_for(child.stdout.readline(), 30) == b"calling\n"
     app = apps(one := agent(costs(0.05)), budgets=[Budget("workspace", usd=0.15)], lease=1.0)
     assert (await app.run(one, "x", thread="t2")).paused
-    os.kill(child.pid, signal.SIGKILL)
+    child.send_signal(KILL)
     await child.wait()
     result = await app.run(one, "x")
     for _ in range(100):

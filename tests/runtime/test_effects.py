@@ -1,8 +1,6 @@
 """What must happen once: on record before it begins, never silently repeated, settled by a person or a function."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any, TypedDict
 
 import pytest
@@ -14,18 +12,6 @@ from weft.models.scripted import Scripted, call
 from weft.storage.base import Scope
 
 ME = Scope("default", "local")
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    async with AsyncExitStack() as stack:
-
-        def make(*targets: Any) -> App:
-            app = App(targets=targets, store=shared_url)
-            stack.push_async_callback(app.close)
-            return app
-
-        yield make
 
 
 def payer(raises: list[BaseException | None], did: list[str], **options: Any) -> Agent[Any]:
@@ -227,6 +213,7 @@ async def test_a_retry_policy_never_silently_repeats_a_node(apps: Any) -> None:
     paused = await apps(graph).run(graph, {}, thread="t")
     (question,) = paused.questions
     assert (question.kind, len(did)) == ("outcome", 1)
+    assert question.payload["question"] == "Did 'pay' happen? OSError: reset."
     result = await apps(graph).resume(paused.run_id, {question.id: question.happened({"paid": "by cheque"})})
     assert (result.output, len(did)) == ({"paid": "by cheque, thanks"}, 1)
 

@@ -1,8 +1,9 @@
 """A caller that leaves early leaves nothing behind that would keep the thread busy."""
 
 import asyncio
+from typing import Any
 
-from weft import Agent, App
+from weft import Agent, App, Context, workflow
 from weft.models.scripted import Scripted
 from weft.storage.base import RESTING, Page, Scope
 
@@ -40,3 +41,30 @@ async def test_leaving_while_the_thread_is_busy(store_url: str) -> None:
         await first
         runs = await app.store.runs.list(Scope(app.workspace), Page(limit=10), thread_id="one")
         assert sorted(run.status for run in runs) == ["cancelled", "finished"]
+
+
+async def test_a_process_that_stood_still_does_not_take_its_own_runs_for_those_of_a_dead_one(apps: Any) -> None:
+    """A closed lid, a stopped container, a loop that something blocked: nobody else was there to take the run over."""
+    began, woke = 0, asyncio.Event()
+
+    @workflow
+    async def slow(ctx: Context[Any], input: str) -> str:
+        nonlocal began
+        began += 1
+        await woke.wait()
+        return "Hello"
+
+    app = apps(slow, lease=2.0)
+    await app.start()
+    run = await app.submit("slow", "hi", scope=Scope())
+    while not began:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    worker = app.runner.worker
+    await worker.heart.stop()
+    await asyncio.sleep(2.1)
+    await worker._look_around()  # the first thing that it does when it wakes
+    await worker.heart.beat()
+    await asyncio.sleep(0.3)
+    woke.set()
+    record = await app.wait(Scope(), run.id)
+    assert (record.status, record.fence, began) == ("finished", 1, 1)

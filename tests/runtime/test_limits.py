@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from weft import END, START, Agent, App, Context, Limits, StateGraph
+from weft import END, START, Agent, App, Context, Limits, StateGraph, step, workflow
 from weft.errors import UsageError
 from weft.events import LimitReached, RunPaused, RunResumed
 from weft.messages import Message, Text, Usage
@@ -133,6 +133,22 @@ async def test_nested_calls_count_into_the_runs_limits(apps: Any, grouped: bool)
     assert result.usage.requests == 4
 
 
+async def test_a_command_to_a_run_that_rests_leaves_the_reason(apps: Any) -> None:
+    class Count(TypedDict, total=False):
+        n: int
+
+    def more(state: Any) -> Any:
+        return {"n": state["n"] + 1}
+
+    graph = StateGraph(Count).add_node(more).add_edge(START, "more").add_edge("more", "more")
+    app = apps(looping := graph.compile(limits=Limits(recursion=3)))
+    paused = await app.run(looping, {"n": 0})
+    await (await app.control(paused.run_id)).modify({"n": 40})
+    reasons = [one.event.reason for one in await app.events(ME, paused.run_id) if isinstance(one.event, RunPaused)]
+    assert reasons == ["limit", "limit"]
+    assert (await app.store.runs.get(ME, paused.run_id)).status == "paused"
+
+
 async def test_parallel_tools_up_to_the_limit_are_run_and_kept(apps: Any) -> None:
     ran: list[int] = []
 
@@ -147,6 +163,14 @@ async def test_parallel_tools_up_to_the_limit_are_run_and_kept(apps: Any) -> Non
     assert (paused.status, paused.output, len(ran)) == ("paused", None, 3)
     assert (await app.resume(paused.run_id, {}, limits=Limits(tool_calls=5))).output == "all"
     assert sorted(ran) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"turns": -1}, {"tokens": "many"}, {"turns": 1.5}, {"usd": float("nan")}, {"seconds": True}]
+)
+def test_a_limit_is_a_number(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="is a number, not less than 0"):
+        Limits(**wrong)
 
 
 async def test_only_the_time_that_it_is_driven_counts(apps: Any) -> None:
@@ -218,7 +242,7 @@ async def test_the_usage_of_a_run_survives_its_process(apps: Any) -> None:
         return "held"
 
     first = Answer(message=Message(role="assistant", parts=(call("hold"),)), usage=Usage(requests=1, input_tokens=90))
-    app = apps(agent := Agent("a", model=Scripted([first, slowly], order="turn"), tools=[hold]), lease=0.5)
+    app = apps(agent := Agent("a", model=Scripted([first, slowly], order="turn"), tools=[hold]), lease=5)
     going = asyncio.create_task(app.run(agent, "x"))
     await holding.wait()
     (run_id,) = app.runner.worker.driver.driven
@@ -228,3 +252,29 @@ async def test_the_usage_of_a_run_survives_its_process(apps: Any) -> None:
     record = await app.store.runs.get(ME, run_id)
     result = await app.runner.drive(agent, record)
     assert (result.status, result.usage.input_tokens, result.usage.requests) == ("finished", 91, 2)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_a_workflow_that_a_limit_stops_goes_on(apps: Any, grouped: bool) -> None:
+    inner, ran = thinker(), list[str]()
+
+    def note(word: str) -> str:
+        ran.append(word)
+        return word
+
+    @workflow
+    async def flow(ctx: Context, word: str) -> str:
+        await step(ctx, note, word)
+        if not grouped:
+            return await ctx.call(inner, word)
+        said = await asyncio.gather(ctx.call(inner, word), step(ctx, note, "beside"))
+        return " ".join(said)
+
+    in_memory = await flow.run("x", limits=Limits(turns=2))
+    assert (in_memory.status, in_memory.stop.limit, in_memory.output) == ("paused", "turns", "thought 2")
+    app, ran[:] = apps(flow), []
+    paused = await app.run(flow, "x", limits=Limits(turns=2))
+    assert (paused.status, paused.stop.limit, paused.output) == ("paused", "turns", "thought 2")
+    result = await apps(flow).resume(paused.run_id, {}, limits=Limits(turns=9))
+    assert (result.output, ran) == (("done beside", ["x", "beside"]) if grouped else ("done", ["x"]))
+    assert result.usage.requests == 4

@@ -1,12 +1,11 @@
 """A thread's past, on both databases: reading it, forking and editing it, replaying and comparing runs."""
 
 import operator
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
 
-from weft import END, START, Agent, App, Context, ContextPolicy, StateGraph, tool
+from weft import END, START, Agent, Context, ContextPolicy, StateGraph, tool
 from weft.errors import Conflict, GraphError, NotFound, ReplayMissed, UsageError
 from weft.events import ModelFinished, RunCancelled, ThreadForked
 from weft.messages import Usage
@@ -49,19 +48,6 @@ def worker(name: str = "work", **options: Any) -> Any:
         .add_conditional_edges("check", enough)
         .compile(**options)
     )
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    made: list[App] = []
-
-    def make(*targets: Any, **options: Any) -> App:
-        made.append(App(targets=targets, store=shared_url, **options))
-        return made[-1]
-
-    yield make
-    for app in made:
-        await app.close()
 
 
 async def test_history_tells_every_step(apps: Any) -> None:
@@ -254,8 +240,10 @@ async def test_a_replay_goes_live_where_it_is_told_and_asks_before_it_repeats_an
     app = apps(agent := counted.agent())
     result = await app.run(agent, "go", thread="t")
     asked, booked = counted.asked, counted.booked
-    with pytest.raises(UsageError, match="book at step 2"):
-        await app.replay(result.run_id, live_from=2)
+    waits = await app.replay(result.run_id, live_from=2)
+    assert [question.payload["before"]["name"] for question in waits.questions] == ["book"]
+    assert (counted.asked, counted.booked) == (asked, booked + 100), "the call beside it is made"
+    booked = counted.booked
     await app.replay(result.run_id, live_from=3)
     assert (counted.asked - asked, counted.booked - booked) == (2, 100)
     await app.replay(result.run_id, live_from=2, confirm=True)
@@ -304,7 +292,7 @@ async def test_nested_agents_are_replayed_and_their_states_read(apps: Any) -> No
     with pytest.raises(UsageError, match="is over"):
         await app.fork("t", path, at=1)
     await app.fork("t", at=1)
-    await app.go_on("t")
+    await app.go_on("t", confirm=True)
     assert counted.asked == 2 * asked, "the call is made again, not taken up"
 
 
@@ -379,7 +367,11 @@ async def test_runs_that_differ_tell_the_first_step(apps: Any) -> None:
     two = await app.go_on("u")
     diff = await app.diff(one.run_id, two.run_id)
     assert diff.divergence is not None
-    assert diff.divergence.index == 0
+    assert (diff.divergence.step_a, diff.divergence.step_b) == (3, 4), "what came before the fork is of both"
+    assert [d.channel for d in diff.divergence.differences] == ["notes", "text"]
+    back = (await app.diff(two.run_id, one.run_id)).divergence
+    assert back is not None
+    assert (back.step_a, back.step_b, back.nodes) == (4, 3, ("write",))
     three = await app.run(work, {"topic": "rice"}, thread="v")
     diff = await app.diff(one.run_id, three.run_id)
     assert diff.divergence is not None

@@ -1,6 +1,6 @@
 """Threads that stopped in the midst of a graph meet another version of it, on both databases."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import pytest
@@ -47,19 +47,6 @@ def asking(state: Any = One, *, node: str = "ask", told: str = "old", **options:
         .add_edge("first", node)
         .compile(**options)
     )
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    made: list[App] = []
-
-    def make(*targets: Any, **options: Any) -> App:
-        made.append(App(targets=targets, store=shared_url, **options))
-        return made[-1]
-
-    yield make
-    for app in made:
-        await app.close()
 
 
 async def paused(app: App) -> tuple[str, str]:
@@ -192,9 +179,13 @@ async def test_agents_have_versions(apps: Any) -> None:
 
 
 def test_what_makes_no_sense_is_refused() -> None:
+    nonsense: Any = "stop"
     with pytest.raises(UsageError, match="version"):
         evolution("", {("1", "2"): dict})
     with pytest.raises(UsageError, match="from one version"):
         evolution("1", {("1", "1"): dict})
+    for wrong in (lambda: evolution("1", None, nonsense), lambda: App(on_change=nonsense)):
+        with pytest.raises(UsageError, match="go_on, pin, refuse; not 'stop'"):
+            wrong()
     with pytest.raises(UsageError, match="version both"):
         App(targets=[asking(), asking()])

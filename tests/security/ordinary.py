@@ -23,7 +23,16 @@ async def main(tier: str, mine: str) -> None:
         victim.kill()
     await victim.wait()
     print(
-        json.dumps({"uid": os.getuid(), "wrote": wrote.text, "said": done.text, "files": wrote.files, "alive": alive})
+        json.dumps(
+            {
+                "uid": os.getuid(),
+                "wrote": wrote.text,
+                "said": done.text,
+                "files": wrote.files,
+                "alive": alive,
+                "bounded": box.bounded,
+            }
+        )
     )
 
 

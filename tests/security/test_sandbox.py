@@ -222,6 +222,10 @@ async def test_a_full_disk(box: Sandbox) -> None:
     assert not [name for name in os.listdir(box.folder) if name.startswith("y")]
 
 
+async def test_memory_that_no_process_seems_to_hold(box: Sandbox) -> None:
+    await refused(box, "import os; os.memfd_create('x')")
+
+
 async def test_a_zip_bomb(box: Sandbox) -> None:
     code = """
 import io, zipfile
@@ -389,6 +393,7 @@ async def test_an_ordinary_user(tier: Tier) -> None:
             pytest.skip("another user cannot reach this checkout, or has another Python")
         seen = json.loads(out)
         assert (seen["uid"], seen["wrote"], seen["files"], seen["alive"]) == (1234, "hello\n", ["x"], True)
+        assert seen["bounded"] == (tier == "bubblewrap")
         assert "my secret" not in seen["said"]
         assert "Cannot fork" in seen["said"]
         assert mine.read_text() == "my secret"

@@ -59,8 +59,14 @@ def test_a_run_over_rest_from_breakpoint_to_breakpoint(served: str) -> None:
         assert settle(api, run, "paused")["status"] == "paused"
         assert "conversation" in problem(api.post(f"runs/{run}/state", json={"writes": {"conversation": []}}), 400)
         assert "no channel" in problem(api.post(f"runs/{run}/state", json={"writes": {"nope": 1}}), 400)
-        assert "conversation" in problem(
-            api.post(f"runs/{run}/rerun", json={"node": "think"}, params={"wait": 10}), 409
+        assert "no node" in problem(api.post(f"runs/{run}/rerun", json={"node": "nope"}, params={"wait": 10}), 400)
+        below = {"path": "counter/2:act#0/writer#1"}
+        assert "writer" in problem(api.post(f"runs/{run}/state", json={"writes": {"n": 1}, **below}), 400)
+        assert "was never made" in problem(
+            api.post(f"runs/{run}/rerun", json={"node": "think", **below}, params={"wait": 10}), 409
+        )
+        assert "is to be overwritten" in problem(
+            api.post(f"runs/{run}/state", json={"writes": {"turn": 1}, "overwrite": ["conversation"]}), 400
         )
         api.put(f"runs/{run}/breakpoints", json={"breakpoints": []}).raise_for_status()
         assert api.post(f"runs/{run}/resume").status_code == 202

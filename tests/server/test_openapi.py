@@ -2,20 +2,20 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.warm import python
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
+def document(warm: None) -> dict[str, Any]:
     printed = subprocess.run(
-        [sys.executable, "-m", "weft.server.openapi"], capture_output=True, text=True, check=True, timeout=60
+        python("-m", "weft.server.openapi"), capture_output=True, text=True, check=True, timeout=60
     )
     return json.loads(printed.stdout)
 
@@ -36,13 +36,29 @@ def test_the_served_document_is_the_printed_one(api: httpx.Client, document: dic
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     names = {op["operationId"] for _, op in _operations(document)}
     assert names == {
+        "addCustomTool",
+        "addMcpServer",
         "answerInterrupts",
+        "changeTool",
+        "getTool",
+        "listTools",
+        "removeTool",
+        "tryTool", "listSecrets", "setSecret", "removeSecret",
         "listInterrupts",
+        "getRouter", "putRouter", "listDeployments", "addDeployment", "removeDeployment", "getRouterHealth",
         "getHealth", "listAgents", "getAgent", "listThreads", "getThread", "renameThread", "deleteThread",
         "listMessages", "getContext", "startRun", "listRuns", "getRun", "cancelRun", "answerRun", "watchRun", "getBlob",
-        "listHistory", "getState", "forkThread", "replayRun", "diffRuns",
+        "listHistory", "getState", "forkThread", "replayRun", "diffRuns", "diffStates",
         "pauseRun", "resumeRun", "stepRun", "injectInput", "changeState", "rerunNode",
         "getBreakpoints", "setBreakpoints",
+        "getPolicy", "putPolicy", "tryPolicy", "verifyAudit", "listAudit",
+        "listMemories", "searchMemories", "addMemory", "getMemory", "changeMemory", "eraseMemory", "eraseMemories",
+        "listCollections", "listDocuments", "addDocument", "getDocument", "getDocumentText", "removeDocument",
+        "searchDocuments",
+        "giveFeedback", "listFeedback", "removeFeedback", "listProposals", "approveProposal", "rejectProposal",
+        "exportAll", "erase", "listErasures",
+        "listChores", "addChore", "listNotes", "searchThread", "pinMessage", "getProfile", "changeProfile",
+        "listEntities", "relatedEntities", "pathsOfEntities",
         "listCosts", "listBudgets", "setBudget", "removeBudget",
     }  # fmt: skip
 

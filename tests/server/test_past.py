@@ -82,6 +82,15 @@ def test_replay_and_diff(api: httpx.Client) -> None:
     assert api.get(f"runs/{run['id']}/diff/nothing").status_code == 404
 
 
+def test_two_states_side_by_side(api: httpx.Client) -> None:
+    thread, other = start(api, "counter")["thread_id"], start(api, "counter")["thread_id"]
+    diff = api.get(f"threads/{thread}/diff", params={"a": 1}).json()
+    assert (diff["a"], diff["b"], diff["same"]) == (1, 4, False)
+    assert [one["channel"] for one in diff["differences"]] == ["messages"]
+    assert api.get(f"threads/{thread}/diff", params={"a": 1, "b": 1, "other": other}).json()["same"]
+    assert api.get(f"threads/{thread}/diff", params={"a": 99}).status_code == 404
+
+
 @pytest.mark.parametrize(("settings", "kept"), [({"keep": 5}, (5, None)), ({"keep_days": 2.0}, (None, 2.0))])
 def test_a_server_keeps_what_its_settings_say(tmp_path: Path, settings: dict[str, Any], kept: Any) -> None:
     app = app_in(tmp_path)

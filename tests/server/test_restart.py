@@ -2,16 +2,17 @@
 
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from tests.server.serving import Heard, durable, heard
+from tests.services import free_port
+from tests.warm import KILL, python
 
 AGENTS = """
 from weft import Agent, tool
@@ -33,9 +34,9 @@ worker = Agent("worker", model=Scripted(lines, order="turn"), tools=[work])
 
 @contextmanager
 def _server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, "WEFT_STORE": "sqlite:///weft.db", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "WEFT_STORE": "sqlite:///weft.db", "WEFT_POLICY": "none", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "serve", "agents.py", "--port", str(port), "--grace", "0.2"],
+        python("-m", "weft", "serve", "agents.py", "--port", str(port), "--grace", "0.2"),
         cwd=folder, env=environment, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -69,22 +70,17 @@ def _listen(api: httpx.Client, run: str, known: list[Heard], most: int | None = 
         return
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
+@pytest.mark.usefixtures("warm")
 def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "agents.py").write_text(AGENTS)
-    port = _free_port()
+    port = free_port()
     events: list[Heard] = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1/", timeout=30) as api:
         with _server(tmp_path, port) as process:
             _ready(api)
             run = api.post("runs", json={"target": "worker", "input": "go"}).json()["id"]
             _listen(api, run, events, most=12)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(KILL)
             process.wait(10)
             _listen(api, run, events)
         before = len(events)
@@ -104,9 +100,10 @@ def test_a_killed_server_leaves_nothing_behind(tmp_path: Path) -> None:
     assert len(done) <= 13, "only the call that was under way may run twice"
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_server_that_is_told_to_stop_drains(tmp_path: Path) -> None:
     (tmp_path / "agents.py").write_text(AGENTS)
-    port = _free_port()
+    port = free_port()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1/", timeout=30) as api:
         with _server(tmp_path, port) as process:
             _ready(api)

@@ -208,6 +208,13 @@ def test_a_question_is_answered_and_the_run_goes_on(api: httpx.Client) -> None:
     assert late.status_code == 409
 
 
+def test_an_answer_may_wait_for_the_run_to_rest(api: httpx.Client) -> None:
+    run = start(api, "sender")
+    answers = {question["id"]: True for question in run["questions"]}
+    done = api.post(f"runs/{run['id']}/answers", params={"wait": 10}, json={"answers": answers})
+    assert (done.status_code, done.json()["status"], done.json()["output"]) == (200, "finished", "Done.")
+
+
 def test_stored_events_as_json(api: httpx.Client) -> None:
     run = start(api, "counter")
     events = api.get(f"runs/{run['id']}/events", params={"format": "json"}).json()["items"]
@@ -251,6 +258,8 @@ def test_the_inbox_shows_and_answers_questions_of_all_runs(api: httpx.Client) ->
     assert (refused.status_code, refused.json()["type"]) == (422, "answer.invalid")
     assert "$" in refused.json()["detail"]
     assert api.post("interrupts/answers", json={"answers": [{**wrong, "id": "nothing"}]}).status_code == 404
+    twice = api.post("interrupts/answers", json={"answers": [{**wrong, "answer": True}, {**wrong, "answer": False}]})
+    assert (twice.status_code, twice.json()["detail"][:21]) == (400, "two answers are given")
     given = [{"run_id": item["run_id"], "id": item["id"], "answer": True} for item in [*inbox["items"], *rest["items"]]]
     for _ in range(2):
         done = api.post("interrupts/answers", json={"answers": given})

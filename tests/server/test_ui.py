@@ -1,6 +1,7 @@
 """The UI's files: cached for ever where hashed, pages only where they are known, nothing beyond the folder."""
 
 import gzip
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from starlette.routing import Mount
 
 from weft.server.errors import install
 from weft.server.gate import Gate, Hosts
-from weft.server.ui import UI
+from weft.server.ui import PAGES, UI
 
 _SCRIPT = b"console.log('weft')"
 
@@ -140,3 +141,11 @@ async def test_without_a_built_ui_a_plain_page_says_how_to_build_it(tmp_path: Pa
         assert "make ui" in answer.text
         assert "script-src 'none'" in answer.headers["content-security-policy"]
         assert (await client.get("/assets/x.js")).status_code == 404
+
+
+def test_every_page_of_the_ui_has_an_address_here() -> None:
+    """Else it is there as long as nobody loads it anew."""
+    told = (Path(__file__).parents[2] / "ui" / "src" / "routes" / "router.tsx").read_text()
+    paths = [re.sub(r"\$\w+", "x", path) for path in re.findall(r'path: "([^"]+)"', told)]
+    assert len(paths) > 10
+    assert [path for path in paths if not PAGES.fullmatch(path)] == []

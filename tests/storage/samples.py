@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from weft.events import Custom
 from weft.ids import new_id
 from weft.storage.base import (
     CheckpointRow,
@@ -9,6 +10,8 @@ from weft.storage.base import (
     EventRow,
     Job,
     MessageRow,
+    QuestionRow,
+    RunChange,
     RunRecord,
     Scope,
     SlotRow,
@@ -59,7 +62,7 @@ def commit_of(run: RunRecord, seq: int, /, **fields: Any) -> Commit:
 
 
 def event(seq: int) -> EventRow:
-    return EventRow(seq=seq, at=float(seq), path='["agent"]', body=b'{"type":"custom","name":"%d"}' % seq)
+    return EventRow(seq=seq, at=float(seq), path=("agent",), event=Custom(name=str(seq)))
 
 
 def message(seq: int, **fields: Any) -> MessageRow:
@@ -81,3 +84,27 @@ async def context_of(store: Store, thread_id: str, conversation: str) -> bytes |
 async def snapshot_of(store: Store, thread_id: str, path: str) -> Snapshot | None:
     """The newest checkpoint on record."""
     return (await store.threads.open(thread_id, path=path)).snapshot
+
+
+async def asked(store: Store, *ids: str, **fields: Any) -> RunRecord:
+    run = await begin(store, **fields)
+    questions = [QuestionRow(id=id, path="p", payload=b"1") for id in ids]
+    await store.commit(commit_of(run, 1, questions=questions, run=RunChange(status="paused")))
+    return run
+
+
+async def count_rows(store: Any) -> dict[str, int]:
+    """Rows of each table: what no method of the port tells."""
+    from sqlalchemy import func, select  # noqa: PLC0415
+
+    from weft.storage.query import Query, Steps  # noqa: PLC0415
+    from weft.storage.tables import metadata  # noqa: PLC0415
+
+    def steps() -> Steps[dict[str, int]]:
+        counts: dict[str, int] = {}
+        for table in metadata.sorted_tables:
+            rows = yield Query(select(func.count()).select_from(table)), {}
+            counts[table.name] = rows[0][0]
+        return counts
+
+    return await store._database.read(steps)

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.services import PostgresServer
 from tests.storage.samples import LOCAL, Jobs, begin, checkpoint, commit_of, message, snapshot_of
+from tests.warm import KILL, python
 from weft.storage import open_store
 from weft.storage.base import RunRecord, SlotRow, Store
 
@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 def run_child_until_killed(url: str, seconds: float) -> dict[tuple[str, str], int]:
     """The last acknowledged number of each run (and its thread)."""
-    command = [sys.executable, "-m", "tests.storage.child", url]
+    command = python("-m", "tests.storage.child", url)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
         lines = [child.stdout.readline()]
         time.sleep(seconds)
-        child.kill()
+        child.send_signal(KILL)
         lines += child.stdout.readlines()
     acknowledged: dict[tuple[str, str], int] = {}
     for line in lines:
@@ -46,6 +46,7 @@ async def check_whole(store: Store, acknowledged: dict[tuple[str, str], int]) ->
         assert (snapshot.step, snapshot.slots[0][1].body) == (run.seq, b"%d" % run.seq)
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("seconds", [0.05, 0.3, 0.8])
 async def test_a_killed_process_loses_nothing_that_was_acknowledged(shared_url: str, seconds: float) -> None:
     url = shared_url.replace("synchronous=NORMAL", "synchronous=FULL")
@@ -86,7 +87,10 @@ async def test_a_database_that_comes_back_has_lost_nothing(
     await asyncio.to_thread(postgres_server.start)
     await reading
     before = [await store.runs.get(LOCAL, run.id) for run in runs]
-    await asyncio.sleep(0.5)
+    for _ in range(40):  # connections are tried again after a while
+        await asyncio.sleep(0.25)
+        if any([(await store.runs.get(LOCAL, run.id)).seq > run.seq for run in before]):
+            break
     stop.set()
     ends = await driven
     for run, end in zip(runs, ends, strict=True):

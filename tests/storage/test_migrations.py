@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.storage.samples import LOCAL, begin, commit_of
+from tests.warm import KILL, python
 from weft.errors import SchemaMismatch
 from weft.storage import migrations, open_store, revisions
 from weft.storage.migrations import config, head, outdated, upgrade_postgres, upgrade_sqlite
@@ -113,6 +113,13 @@ def test_alembic_finds_nothing_to_add(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.fixture(params=["file", "postgresql"])
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where nothing is yet."""
+    new = request.param == "file"
+    return f"sqlite:///{tmp_path}/weft.db" if new else str(request.getfixturevalue("postgres_url"))
+
+
 async def test_a_newer_database_is_refused_with_advice(shared_url: str, tmp_path: Path) -> None:
     await (await open_store(shared_url)).close()
     if shared_url.startswith("sqlite"):
@@ -182,6 +189,7 @@ async def columns(url: str, path: Path) -> tuple[str | None, bool, bool]:
     return revision, colour is not None, palette is not None
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("then", "end"), [("raise RuntimeError('no')", "fails"), ("import time; time.sleep(60)", "is killed")]
 )
@@ -207,7 +215,7 @@ async def test_a_migration_that_does_not_end_changes_nothing(
 
 def _upgrade(url: str, program: Path, *, kill: bool) -> int:
     with subprocess.Popen(
-        [sys.executable, "-c", UPGRADE, url, str(program)],
+        python("-c", UPGRADE, url, str(program)),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -217,5 +225,5 @@ def _upgrade(url: str, program: Path, *, kill: bool) -> int:
         child.stdout.readline()
         if kill:
             time.sleep(2)
-            child.send_signal(signal.SIGKILL)
+            child.send_signal(KILL)
         return child.wait()

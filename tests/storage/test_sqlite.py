@@ -1,21 +1,27 @@
 """What can happen to a file: a full disk, a lock, another process."""
 
 import asyncio
+import os
 import resource
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.storage.samples import LOCAL, begin, commit_of, message, no_job, record
+from tests.warm import python
 from weft.errors import Conflict, Fenced, StoreError, StoreFull, StoreLocked, UsageError
 from weft.storage import Store, open_store, writer
 from weft.storage.base import RunRecord
+from weft.storage.run_queries import ADD_RUNNING
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +41,7 @@ async def test_a_full_database_says_so_and_works_again(path: Path) -> None:
         return writer.submit(lambda connection: connection.execute(f"PRAGMA max_page_count={pages}").fetchall())
 
     await limit(1)  # as few as there are now
-    big = commit_of(run, 2, messages=[message(1, body=b"x" * 100_000)])
+    big = commit_of(run, 2, messages=[message(1, body=os.urandom(100_000))])
     behind = commit_of(run, 3)
     outcomes = await asyncio.gather(store.commit(big), store.commit(behind), return_exceptions=True)
     assert isinstance(outcomes[0], StoreFull)
@@ -51,7 +57,7 @@ async def test_a_full_database_says_so_and_works_again(path: Path) -> None:
 
 
 FULL_DISK = """
-import asyncio, resource, signal, sys
+import asyncio, os, resource, signal, sys
 from tests.storage.samples import LOCAL, begin, commit_of, message
 from weft.errors import StoreFull
 from weft.storage import open_store
@@ -64,7 +70,7 @@ async def main(url):
     seq = 0
     try:
         while True:
-            await store.commit(commit_of(run, seq + 1, messages=[message(seq + 1, body=b"x" * 20_000)]))
+            await store.commit(commit_of(run, seq + 1, messages=[message(seq + 1, body=os.urandom(20_000))]))
             seq += 1
     except StoreFull:
         pass
@@ -182,6 +188,34 @@ async def test_a_run_that_commits_alone_waits_for_a_lock_elsewhere(alone: tuple[
     assert (await store.runs.get(LOCAL, run.id)).seq == 3
 
 
+async def test_a_commit_is_told_of_after_those_that_were_written_before(
+    alone: tuple[Store, RunRecord], path: Path
+) -> None:
+    """Also where the thread wrote the one before, and the loop has not heard of it yet."""
+    store, run = alone
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    told: list[int] = []
+
+    def commit(seq: int) -> Any:
+        future = store.commit(commit_of(run, seq))
+        future.add_done_callback(lambda _: told.append(seq))
+        return future
+
+    first = commit(2)  # finds the lock taken: the thread will write it
+    before = holder.execute("PRAGMA data_version").fetchone()
+    holder.execute("ROLLBACK")
+    while holder.execute("PRAGMA data_version").fetchone() == before:
+        time.sleep(0.01)  # noqa: ASYNC251 — the loop stands still until it is written
+    time.sleep(0.05)  # noqa: ASYNC251
+    second = commit(3)
+    holder.close()
+    assert not first.done()
+    await asyncio.gather(first, second)
+    assert told == [2, 3]
+    assert store.commit(commit_of(run, 4)).done(), "nothing is waited for any more"
+
+
 WRITER = """
 import asyncio, sys
 from tests.storage.samples import begin, commit_of
@@ -198,11 +232,12 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.filterwarnings("ignore:another process has")
 async def test_two_processes_write_one_file(path: Path) -> None:
     """They even make its tables at the same moment."""
     url = f"sqlite:///{path}?synchronous=NORMAL"
-    command = [sys.executable, "-W", "ignore", "-c", WRITER, url]
+    command = python("-c", WRITER, url)
     children = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for child in children:
         _, errors = await asyncio.to_thread(child.communicate, timeout=60)
@@ -264,7 +299,40 @@ async def test_a_thread_of_500_turns_stays_small(path: Path) -> None:
     assert size < 2.3 * content
 
 
+async def test_a_new_run_does_not_look_through_all_runs_of_its_thread(path: Path) -> None:
+    await (await open_store(f"sqlite:///{path}")).close()
+    with closing(sqlite3.connect(path)) as connection:
+        query = f"EXPLAIN QUERY PLAN {ADD_RUNNING.sql('sqlite')}"
+        plan = [str(row[3]) for row in connection.execute(query, [None] * query.count("?"))]
+    used = {line.split(" INDEX ")[1].split()[0] for line in plan if " INDEX runs_" in line}
+    assert used == {"runs_lease", "runs_line", "runs_paused"}, plan
+
+
 async def test_a_new_file_is_opened_by_many_at_once(path: Path) -> None:
     stores = await asyncio.gather(*[open_store(f"sqlite:///{path}") for _ in range(8)])
     for store in stores:
+        await store.close()
+
+
+async def test_the_log_is_emptied_though_others_bring_it_into_the_database_meanwhile(tmp_path: Path) -> None:
+    store, log = await open_store(f"sqlite:///{tmp_path}/weft.db?synchronous=NORMAL"), tmp_path / "weft.db-wal"
+    done = threading.Event()
+
+    def checkpoint() -> None:
+        with closing(sqlite3.connect(tmp_path / "weft.db")) as other:
+            while not done.is_set():
+                other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    others = [threading.Thread(target=checkpoint) for _ in range(3)]
+    for other in others:
+        other.start()
+    try:
+        for number in range(5):
+            await store.workers.beat(f"worker {number}")
+            await store.history.compact()
+            assert log.stat().st_size == 0
+    finally:
+        done.set()
+        for other in others:
+            other.join()
         await store.close()

@@ -1,7 +1,9 @@
 """A thread of many short turns, as an agent without tools leaves it."""
 
 from tests.storage.samples import checkpoint, commit_of, no_job, record
+from weft.events import MessageAdded, RunFinished, RunStarted, encode
 from weft.ids import new_id
+from weft.messages import Usage
 from weft.storage.base import ContextRow, EventRow, Job, MessageRow, RunChange, SlotRow, Store
 
 
@@ -13,12 +15,13 @@ async def turns(store: Store, count: int) -> int:
         made = await store.runs.create(record(thread_id=thread, input=b'"What about tomorrow?"'), no_job)
         run = await store.runs.acquire(Job(run_id=made.id, epoch=0), "worker", 30)
         assert run is not None
-        bodies = [
-            b'{"type":"run.started","target":"agent"}',
-            b'{"type":"message.added","seq":%d}' % (2 * turn - 1),
-            b'{"type":"message.added","seq":%d}' % (2 * turn),
-            b'{"type":"run.finished","usage":{"requests":1,"input_tokens":812,"output_tokens":33}}',
+        told = [
+            RunStarted("agent"),
+            MessageAdded(2 * turn - 1),
+            MessageAdded(2 * turn),
+            RunFinished(usage=Usage(requests=1, input_tokens=812, output_tokens=33)),
         ]
+        bodies = [encode(event) for event in told]
         words = [
             b'{"role":"user","parts":[{"type":"text","text":"What about tomorrow?"}],"id":"%s"}',
             b'{"role":"assistant","parts":[{"type":"text","text":"Tomorrow is fine as well."}],"id":"%s"}',
@@ -40,8 +43,8 @@ async def turns(store: Store, count: int) -> int:
                 run,
                 4,
                 events=[
-                    EventRow(seq=at, at=run.updated_at, path='["agent"]', body=body)
-                    for at, body in enumerate(bodies, 1)
+                    EventRow(seq=at, at=run.updated_at, path=("agent",), event=event)
+                    for at, event in enumerate(told, 1)
                 ],
                 messages=messages,
                 contexts=[ContextRow(body=b'{"start":1}')],

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from weft import Agent
+from weft import Agent, App, Budget
 from weft.errors import ModelError, RateLimited, UsageError
 from weft.messages import user
 from weft.models.base import Answer, Piece, Request
 from weft.models.capabilities import Capabilities, capabilities
 from weft.models.demo import Demo
+from weft.models.direct import Direct
+from weft.models.prices import price_of
 from weft.models.scripted import Scripted, call
 from weft.testing import Chaos
 
@@ -78,3 +80,12 @@ def test_what_it_is() -> None:
     for wrong in ({"timeouts": 1.5}, {"timeouts": 0.6, "rate_limits": 0.6}, {"cut_streams": -0.1}):
         with pytest.raises(UsageError, match="rates"):
             Chaos(Demo(), **wrong)
+
+
+async def test_trouble_has_the_price_of_the_model() -> None:
+    app = App(store="sqlite://", budgets=[Budget("user", usd=1, per="day")])
+    result = await app.run(Agent("a", model=Chaos(Demo(delay=0), seed=1)), "Hello")
+    await app.close()
+    assert result.status == "finished"
+    priced = Chaos(Direct("openai/gpt-5-mini"))
+    assert priced.price == await price_of(Direct("openai/gpt-5-mini"))

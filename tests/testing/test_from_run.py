@@ -3,12 +3,12 @@
 import asyncio
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.models.loopback import Reply, chat, serve
+from tests.warm import python
 from weft.cli.main import run
 
 DESK = """
@@ -29,7 +29,7 @@ def weft(*arguments: str) -> int:
 
 
 def pytested(folder: Path) -> tuple[int, str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    command = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:langsmith_plugin", folder)
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=100, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -45,7 +45,7 @@ async def failed_run(tmp_path: Path, output: str, *replies: Reply, capsys: pytes
     assert told["status"] == "failed"
     made = tmp_path / "made"
     code = await asyncio.to_thread(
-        weft, "runs", "to-test", told["run_id"], "--from", str(desk), "--to", str(made), "--store", store
+        weft, "runs", "to-test", told["run_id"], "--here", str(desk), "--to", str(made), "--store", store
     )
     shown = capsys.readouterr()
     assert code == 0, shown
@@ -54,6 +54,7 @@ async def failed_run(tmp_path: Path, output: str, *replies: Reply, capsys: pytes
 
 
 @pytest.mark.blocks
+@pytest.mark.usefixtures("warm")
 async def test_an_answer_that_did_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     looked = chat({"tool_calls": [LOOK]}, finish="tool_calls")
     made = await failed_run(
@@ -73,6 +74,7 @@ async def test_an_answer_that_did_not_fit(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.blocks
+@pytest.mark.usefixtures("warm")
 async def test_a_provider_that_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused = Reply(status=400, chunks=[b'{"error": {"message": "max_tokens is too large"}}'])
     made = await failed_run(tmp_path, "str", refused, capsys=capsys)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.models.loopback import chat, serve
+from tests.warm import python
 
 ASKING = """
 import asyncio
@@ -39,10 +40,14 @@ def test_live():
 """
 
 
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:langsmith_plugin")
+"""Another library's plugin takes a second to import."""
+
+
 def outcome(folder: Path, *options: str, guard: bool = False) -> dict[str, str]:
     """What became of each test; in the background of a loop that serves."""
     (folder / "pytest.ini").write_text(f"[pytest]\nweft_forbid_live_calls = {str(guard).lower()}\n")
-    command = [sys.executable, "-m", "pytest", "-rA", "-q", "-p", "no:cacheprovider", *options, str(folder)]
+    command = python("-m", "pytest", "-rA", "-q", *WITHOUT, *options, folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "PYTEST_"))}
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=folder, timeout=100, env=environment, check=False
@@ -54,6 +59,7 @@ def outcome(folder: Path, *options: str, guard: bool = False) -> dict[str, str]:
 
 
 @pytest.mark.blocks
+@pytest.mark.usefixtures("warm")
 async def test_record_then_replay_without_a_server(tmp_path: Path) -> None:
     file = tmp_path / "test_asking.py"
     async with serve(chat({"content": "Hel"}, {"content": "lo"})) as server:
@@ -74,6 +80,7 @@ async def test_record_then_replay_without_a_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.blocks
+@pytest.mark.usefixtures("warm")
 async def test_the_guard(tmp_path: Path) -> None:
     async with serve(chat({"content": "Hello"})) as server:
         (tmp_path / "test_asking.py").write_text(ASKING.format(url=server.url))

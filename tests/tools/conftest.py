@@ -32,6 +32,7 @@ class Recorded:
 
 class Run:
     id, thread_id, workspace, user_id = "run_1", "t1", "default", "u1"
+    store = None
 
 
 @pytest.fixture

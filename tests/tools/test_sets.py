@@ -1,14 +1,18 @@
 """Sets of tools made of sets."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.warm import python
 from weft.engine.context import Context
 from weft.errors import UsageError
 from weft.tools.base import ToolSet
 from weft.tools.function import tool
-from weft.tools.sets import Filtered, Fixed, Joined, Prefixed
+from weft.tools.mcp import MCP, close_connections
+from weft.tools.search import Deferred, offered
+from weft.tools.sets import ApprovalRequired, Cached, Filtered, Fixed, Joined, Prefixed, Renamed
 
 
 @tool(effect="read")
@@ -40,6 +44,8 @@ FIXED = Fixed(search, send.tool, fetch)
         (Prefixed(FIXED, "web"), ["web_search", "web_send", "web_fetch"]),
         (Joined(Fixed(search), Prefixed(Fixed(search), "b")), ["search", "b_search"]),
         (Prefixed(Joined(Prefixed(Fixed(search), "a")), "b"), ["b_a_search"]),
+        (Renamed(FIXED, {"search": "find", "nothing": "x"}), ["find", "send", "fetch"]),
+        (Deferred(Fixed(search, fetch), always=["fetch"]), ["tool_search", "fetch", "search"]),
     ],
     ids=repr,
 )
@@ -73,3 +79,40 @@ async def test_two_of_one_name(tools: ToolSet, words: str, ctx: Context[Any]) ->
 
 async def test_fixed_builds_its_tools_once(ctx: Context[Any]) -> None:
     assert await FIXED.tools(ctx) is await FIXED.tools(ctx)
+
+
+async def test_two_that_were_renamed_to_one(ctx: Context[Any]) -> None:
+    with pytest.raises(UsageError, match="two tools are called 'send'"):
+        await Renamed(FIXED, {"search": "send"}).tools(ctx)
+
+
+async def test_a_name_that_would_be_too_long(ctx: Context[Any]) -> None:
+    (one,) = await Prefixed(Fixed(search), "x" * 70).tools(ctx)
+    assert len(one.name) == 64
+
+
+async def test_a_person_is_asked_first(ctx: Context[Any]) -> None:
+    always = {each.name: each for each in await ApprovalRequired(FIXED).tools(ctx)}
+    assert [each.approval for each in always.values()] == [True, True, True]
+    some = ApprovalRequired(FIXED, lambda tool, arguments: tool.name == "fetch" and "intra" in arguments["url"])
+    found = {each.name: each for each in await some.tools(ctx)}
+    assert found["send"].approval is True
+    assert found["fetch"].approval({"url": "http://intra/"}) is True
+    assert found["fetch"].approval({"url": "http://x/"}) is False
+    assert (await some.tools(ctx))[0] is found["search"]
+
+
+@pytest.mark.usefixtures("warm")
+async def test_the_same_wrappers_over_an_mcp_server(ctx: Context[Any]) -> None:
+    server = MCP(python(Path(__file__).parent / "mcp" / "server.py"))
+    wrapped = Deferred(Cached(ApprovalRequired(Prefixed(server, "srv"))))
+    try:
+        names = [each.name for each in await wrapped.tools(ctx)]
+        assert names[0] == "tool_search"
+        assert all(name.startswith("srv_") for name in names[1:])
+        assert [each.approval for each in await wrapped.tools(ctx)][1:] == [True] * (len(names) - 1)
+        assert [each.name for each in offered(await wrapped.tools(ctx), ())] == ["tool_search"]
+        found = (await (await wrapped.tools(ctx))[0].call({"query": names[1].replace("_", " ")}, ctx)).content
+        assert names[1] in found
+    finally:
+        await close_connections()

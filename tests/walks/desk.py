@@ -1,11 +1,13 @@
-"""What a walk needs beside Weft itself: commands, a server in a process of its own, and a provider on loopback."""
+"""What a walk needs beside Weft itself: commands, a server in a process of its own, and a provider on loopback.
+
+Tests use it with the fixture ``warm``.
+"""
 
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 
 from tests.models.loopback import Loopback, Reply, serve
+from tests.warm import python
 
 _KEY = re.compile(r"_(API_KEY|TOKEN|SECRET)$|^WEFT_")
 
@@ -39,7 +42,7 @@ class Desk:
     def weft(self, *arguments: str) -> str:
         """What the command prints; it must succeed."""
         done = subprocess.run(
-            [sys.executable, "-m", "weft", *arguments],
+            python("-m", "weft", *arguments),
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
@@ -55,7 +58,7 @@ class Desk:
     def serving(self, target: str) -> Iterator[httpx.Client]:
         """``weft serve`` on a free port; a client of its API."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "weft", "serve", target, "--port", "0", "--json"],
+            python("-m", "weft", "serve", target, "--port", "0", "--json"),
             cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         impatient = threading.Timer(120, process.kill)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.services import Missing, PostgresServer, postgres
+from tests.warm import python
 from weft import Agent, App
 from weft.errors import SchemaMismatch, StoreError, StoreFull, StoreLocked
 from weft.events import Envelope, RunFailed
@@ -267,6 +268,7 @@ async def spoil(url: str, revision: str) -> str:
     return str(had)
 
 
+@pytest.mark.usefixtures("warm")
 async def test_a_database_that_is_too_new(shared_url: str) -> None:
     agent = Agent("a", model=Scripted(["fine"], order="repeat"))
     async with App(agents=[agent], store=shared_url) as app:
@@ -276,7 +278,7 @@ async def test_a_database_that_is_too_new(shared_url: str) -> None:
     for _ in range(2):
         with pytest.raises(SchemaMismatch, match="newer"):
             await app.run(agent, "second", thread="t1")
-    command = [sys.executable, "-m", "weft", "threads", "list", "--store", shared_url]
+    command = python("-m", "weft", "threads", "list", "--store", shared_url)
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "newer" in done.stderr

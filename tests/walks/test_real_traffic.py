@@ -20,6 +20,7 @@ from tests.walks.desk import Desk, provider
 pytestmark = [
     pytest.mark.skipif(not ROOT.is_dir(), reason=f"no recorded traffic at {ROOT} (WEFT_RECORDED)"),
     pytest.mark.timeout(240),
+    pytest.mark.usefixtures("warm"),
 ]
 AGENTS = str(Path(__file__).parent / "agents.py")
 CAPITAL = "What is the capital of the UK? Use the tool, then answer."

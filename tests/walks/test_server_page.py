@@ -18,6 +18,7 @@ _END = "--- the next command ---"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+@pytest.mark.usefixtures("warm")
 def test_the_page_of_the_server(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     (agents,) = [block.source for block in blocks(PAGE) if block.title == "desk.py"]

@@ -5,12 +5,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
 
+from tests.warm import python
 from weft import END, START, App, Context, Retry, StateGraph, step, workflow
 from weft.errors import GraphError
 from weft.storage.base import Scope
@@ -63,11 +63,12 @@ async def go(url: str, file: str) -> Any:
         return json.loads(record.output or b"null")
 
 
+@pytest.mark.usefixtures("warm")
 def test_after_a_kill_finished_steps_are_not_run_again(tmp_path: Path) -> None:
     url, file = f"sqlite:///{tmp_path / 'weft.db'}", tmp_path / "did"
     code = "import asyncio, sys; from tests.workflows.test_flows import go; asyncio.run(go(*sys.argv[1:]))"
     environment = {**os.environ, "DIE": "1", "A": "0.03", "B": "0"}
-    child = subprocess.run([sys.executable, "-c", code, url, str(file)], cwd=ROOT, env=environment, timeout=60)
+    child = subprocess.run(python("-c", code, url, str(file)), cwd=ROOT, env=environment, timeout=60)
     assert child.returncode == -signal.SIGKILL
     assert sorted(file.read_text().split()) == ["a1", "a2", "b1", "b2", "begin"]
     assert asyncio.run(go(url, str(file))) == ["begin", "a1", "a2", "b1", "b2", True, "end"]

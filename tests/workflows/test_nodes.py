@@ -2,6 +2,8 @@
 
 import asyncio
 import operator
+import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypedDict
@@ -23,9 +25,11 @@ from weft import (
     Send,
     StateGraph,
     Topic,
+    interrupt,
 )  # fmt: skip
 from weft.engine.policy import Failure
 from weft.errors import CircuitOpen, GraphError, NodeTimeout
+from weft.events import Custom
 from weft.models.scripted import Scripted
 
 SCHEDULES: tuple[Any, ...] = ("superstep", "eager")
@@ -287,8 +291,8 @@ async def test_retries_by_error(schedule: Any) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 async def test_signs_of_life_keep_a_node_from_timing_out(schedule: Any) -> None:
     async def lively(state: State, ctx: Context[Any]) -> State:
-        for _ in range(6):
-            await asyncio.sleep(0.03)
+        for _ in range(11):
+            await asyncio.sleep(0.06)
             ctx.emit(None)
         return {"text": "alive"}
 
@@ -302,7 +306,7 @@ async def test_signs_of_life_keep_a_node_from_timing_out(schedule: Any) -> None:
 
     inner = StateGraph(State, name="inner").add_node(lively).add_edge(START, "lively").compile(schedule=schedule)
     for node in (lively, below):
-        graph = StateGraph(State).add_node(node, idle_timeout=0.1, timeout=5).add_edge(START, node.__name__)
+        graph = StateGraph(State).add_node(node, idle_timeout=0.6, timeout=30).add_edge(START, node.__name__)
         assert (await graph.compile(schedule=schedule).run({})).output == {"text": "alive"}
     graph = StateGraph(State).add_node(silent, idle_timeout=0.05).add_edge(START, "silent")
     with pytest.raises(NodeTimeout, match=r"no sign of life for 0\.05 s"):
@@ -320,18 +324,20 @@ async def test_a_cache_by_input_or_by_key_for_a_time(schedule: Any) -> None:
         calls.append(state["n"])
         return {"text": str(state["n"])}
 
-    graph = (
+    lasting, brief = (
         StateGraph(State)
-        .add_node("work", work, cache=Cache(ttl=0.05))
+        .add_node("work", work, cache=Cache(ttl=ttl))
         .add_edge(START, "work")
         .compile(schedule=schedule)
+        for ttl in (60, 0.01)
     )
     for n in (1, 1, 2):
-        assert (await graph.run({"n": n})).output == {"n": n, "text": str(n)}
+        assert (await lasting.run({"n": n})).output == {"n": n, "text": str(n)}
     assert calls == [1, 2]
-    await asyncio.sleep(0.06)
-    await graph.run({"n": 1})
-    assert calls == [1, 2, 1]
+    await brief.run({"n": 3})
+    await asyncio.sleep(0.02)
+    await brief.run({"n": 3})
+    assert calls == [1, 2, 3, 3]
     keyed = (
         StateGraph(State)
         .add_node("work", work, cache=Cache(lambda state, payload: "all"))
@@ -371,7 +377,8 @@ async def test_a_circuit_breaker_says_until_when() -> None:
             raise OSError("down")
         return {"text": "up"}
 
-    breaker = Breaker(failures=2, seconds=0.1)
+    now = [0.0]
+    breaker = Breaker(failures=2, seconds=10, clock=lambda: now[0])
     graph = StateGraph(State).add_node("bad", bad, breaker=breaker).add_edge(START, "bad").compile()
     for _ in range(2):
         with pytest.raises(OSError, match="down"):
@@ -379,12 +386,12 @@ async def test_a_circuit_breaker_says_until_when() -> None:
     with pytest.raises(CircuitOpen, match=r"node 'bad': it failed 2 times in a row .* until \d\d:\d\d:\d\d"):
         await graph.run({})
     assert len(calls) == 2
-    await asyncio.sleep(0.11)
+    now[0] += 11
     with pytest.raises(OSError, match="down"):
         await graph.run({})
     with pytest.raises(CircuitOpen):
         await graph.run({})
-    await asyncio.sleep(0.11)
+    now[0] += 11
     assert (await graph.run({})).output == {"text": "up"}
     assert not breaker.opened
 
@@ -406,3 +413,36 @@ async def test_at_most_so_many_at_once(schedule: Any) -> None:
     output = (await graph.compile(schedule=schedule, max_concurrency=3).run({})).output
     assert sorted(map(int, output["log"])) == list(range(20))
     assert most == 3
+
+
+@pytest.mark.parametrize("schedule", ["superstep", "eager"])
+async def test_a_plain_function_is_given_up_when_its_time_is_over(schedule: Any) -> None:
+    class Time(TypedDict, total=False):
+        who: str
+        asked: str
+
+    def blocks(state: Time) -> Time:
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        return {"who": "late"}
+
+    def reports(state: Time, ctx: Context[Any]) -> Time:
+        for number in range(5):
+            time.sleep(0.3)
+            ctx.emit(Custom("beat", number))
+        return {"who": threading.current_thread().name}
+
+    def keyword(state: Time, *, ctx: Context[Any]) -> Time:
+        return {"asked": interrupt("who?", expires=0, default="nobody")}
+
+    graph = StateGraph(Time, name="g").add_node("blocks", blocks, timeout=0.1).add_edge(START, "blocks")
+    began = time.monotonic()
+    with pytest.raises(NodeTimeout):
+        await graph.compile(schedule=schedule).run({})
+    assert time.monotonic() - began < 4
+    graph = StateGraph(Time, name="g").add_node("reports", reports, idle_timeout=1.2).add_edge(START, "reports")
+    assert (await graph.compile(schedule=schedule).run({})).output["who"] == "weft-tool"
+    graph = StateGraph(Time, name="g").add_node("keyword", keyword, timeout=5).add_edge(START, "keyword")
+    paused = await graph.compile(schedule=schedule).run({})
+    assert [question.payload for question in paused.questions] == ["who?"]

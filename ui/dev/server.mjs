@@ -131,9 +131,13 @@ const routes = [
       ),
   ],
   ["GET", /^runs\/([^/]+)$/, ({ id }) => runView(found(runs, id))],
+  ["GET", /^runs\/([^/]+)\/breakpoints$/, ({ id }) => ({ breakpoints: found(runs, id).breakpoints ?? [] })],
+  ["GET", /^interrupts$/, ({ query }) => ({ items: query.get("status") === "unknown" ? [] : asked(), next: null })],
+  ["POST", /^interrupts\/answers$/, answerSeveral],
   ["POST", /^runs\/([^/]+)\/cancel$/, cancel],
   ["POST", /^runs\/([^/]+)\/answers$/, answer],
   ["GET", /^runs\/([^/]+)\/events$/, events],
+  ["GET", /^(feedback|memories|knowledge|proposals|chores)$/, () => ({ items: [], next: null })], // it keeps none
 ];
 
 function messages({ id, query }) {
@@ -191,6 +195,37 @@ function cancel({ id, body }) {
     emit(run, { type: "run.cancelled", reason: body?.reason ?? null });
   }
   return runView(run);
+}
+
+/** What paused runs ask, as the inbox shows it. */
+function asked() {
+  return [...runs.values()]
+    .filter(({ status }) => status === "paused")
+    .flatMap((run) =>
+      run.questions.map((question) => ({
+        kind: "approval",
+        expires_at: null,
+        ...question,
+        run_id: run.id,
+        status: "open",
+        path: [run.target],
+        tool: question.payload?.tool ?? null,
+        arguments: question.payload?.arguments ?? null,
+        target: run.target,
+        thread_id: run.thread_id,
+        thread_title: threads.get(run.thread_id)?.title ?? "",
+        user_id: run.user_id,
+        created_at: run.updated_at,
+      })),
+    );
+}
+
+function answerSeveral({ body }) {
+  const items = body.answers.map(({ run_id: id, id: question, answer: value }) => {
+    const { status } = answer({ id, body: { answers: { [question]: value } } });
+    return { run_id: id, status };
+  });
+  return { items };
 }
 
 function answer({ id, body }) {
@@ -257,7 +292,7 @@ async function callApi(path, query, request, response) {
 }
 
 async function callFile(path, prefix, response) {
-  const page = /^\/((chat|threads|runs)(\/[^/]+)?\/?)?$/.test(path);
+  const page = /^\/((chat|threads|runs|inbox)(\/[^/]+(\/history)?)?\/?)?$/.test(path);
   try {
     const file = await readFile(join(DIST, page ? "index.html" : normalize(path)));
     const type = TYPES[page ? ".html" : extname(path)] ?? "application/octet-stream";

@@ -6,14 +6,14 @@ test("words stream in, and stay", async ({ page }) => {
   await expect(page.getByRole("button", { name: "Stop" })).toBeVisible();
   await expect(answers(page)).toContainText("See the documentation");
   await expect(page.locator("[data-partial]")).toHaveCount(0);
-  await expect(page.getByRole("button", { name: "Send" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Send", exact: true })).toBeVisible();
   await page.reload();
   await expect(answers(page)).toHaveCount(1);
   await expect(answers(page).getByRole("heading", { name: "Why runs are durable" })).toBeVisible();
 });
 
 test("what a model writes cannot do harm", async ({ page, request }) => {
-  const run = await startRun(request, "writer", "Write", { wait: 30 });
+  const run = await startRun(request, "scribe", "Write", { wait: 30 });
   await page.goto(`chat/${run.thread_id}`);
   const answer = answers(page);
   await expect(answer).toContainText("do not");
@@ -26,7 +26,7 @@ test("what a model writes cannot do harm", async ({ page, request }) => {
 });
 
 test("thoughts are folded away, and open", async ({ page, request }) => {
-  const run = await startRun(request, "writer", "Write", { wait: 30 });
+  const run = await startRun(request, "scribe", "Write", { wait: 30 });
   await page.goto(`chat/${run.thread_id}`);
   await expect(page.getByText("A table may help")).toHaveCount(0);
   await page.getByRole("button", { name: "Thoughts" }).click();
@@ -118,7 +118,7 @@ test("stop cancels the run", async ({ page, request }) => {
   await expect(page.locator("[data-partial]")).toContainText("Why runs");
   await page.getByRole("button", { name: "Stop" }).click();
   await expect(page.getByText("Stopped")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Send" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Send", exact: true })).toBeVisible();
   const { items } = (await (await request.get(`api/v1/runs?thread_id=${page.url().split("/").pop()}`)).json()) as {
     items: { status: string }[];
   };
@@ -156,8 +156,9 @@ test.describe("a run that asks", () => {
 
   test("takes no for an answer, with the reason", async ({ page }) => {
     await begin(page, "assistant", WORDS);
-    await page.getByLabel("Reason (optional)").fill("too risky");
     await page.getByRole("button", { name: "Reject" }).click();
+    await page.getByLabel("Reason (optional)").fill("too risky");
+    await page.keyboard.press("Enter");
     await expect(tool(page, "delete_files")).toHaveAttribute("data-state", "failed");
     await expect(answers(page).last()).toContainText("too risky");
   });
@@ -165,11 +166,16 @@ test.describe("a run that asks", () => {
   test("is approved with other arguments", async ({ page }) => {
     await begin(page, "assistant", WORDS);
     await page.getByRole("button", { name: "Edit" }).click();
-    const field = page.getByLabel("Arguments to approve instead");
+    await expect(page.getByLabel("Folder", { exact: true })).toHaveValue("drafts");
+    await page.getByRole("button", { name: "Write JSON" }).click();
+    const field = page.getByLabel("Answer as JSON");
     await field.fill("{");
     await page.getByRole("button", { name: "Approve as edited" }).click();
     await expect(page.getByText("This is not valid JSON.")).toBeVisible();
-    await field.fill('{"folder": "attic"}');
+    await field.fill('{"folder": "cellar"}');
+    await page.getByRole("button", { name: "Back to the form" }).click();
+    await expect(page.getByLabel("Folder", { exact: true })).toHaveValue("cellar");
+    await page.getByLabel("Folder", { exact: true }).fill("attic");
     await page.getByRole("button", { name: "Approve as edited" }).click();
     await expect(answers(page).last()).toContainText("attic");
   });

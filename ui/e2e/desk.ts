@@ -37,17 +37,24 @@ export interface RunRow {
   id: string;
   thread_id: string;
   status: string;
+  output: unknown;
+  usage: { input_tokens?: number; output_tokens?: number; requests?: number } | null;
 }
 
 /** Starts a run over REST; with `wait` seconds, until it rests. */
 export async function startRun(
   request: APIRequestContext,
   target: string,
-  input: string,
-  options: { thread?: string; wait?: number } = {},
+  input: unknown,
+  options: { thread?: string; wait?: number; breakpoints?: object[] } = {},
 ): Promise<RunRow> {
   const answer = await request.post(`api/v1/runs${options.wait ? `?wait=${options.wait}` : ""}`, {
-    data: { target, input, ...(options.thread ? { thread_id: options.thread } : {}) },
+    data: {
+      target,
+      input,
+      ...(options.thread ? { thread_id: options.thread } : {}),
+      ...(options.breakpoints ? { breakpoints: options.breakpoints } : {}),
+    },
   });
   expect(answer.ok(), await answer.text()).toBe(true);
   return (await answer.json()) as RunRow;
@@ -55,6 +62,12 @@ export async function startRun(
 
 export async function runRow(request: APIRequestContext, id: string): Promise<RunRow> {
   return (await (await request.get(`api/v1/runs/${id}`)).json()) as RunRow;
+}
+
+/** Until the run has come so far; its row as it is then. */
+export async function reaches(request: APIRequestContext, id: string, status: string): Promise<RunRow> {
+  await expect.poll(async () => (await runRow(request, id)).status, { timeout: 15_000 }).toBe(status);
+  return runRow(request, id);
 }
 
 /** Begins a chat with an agent in the browser. */

@@ -7,25 +7,25 @@ import { join, resolve } from "node:path";
 
 const here = import.meta.dirname;
 const root = resolve(here, "../..");
+const local = join(root, ".venv/bin/python");
+const python = process.env.WEFT_PYTHON ?? (existsSync(local) ? local : "python3");
+/** No key of a provider is in it: the demo model answers. */
+const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_API_KEY$|^WEFT_/.test(name)));
 const found = ["chromium", "google-chrome"].map((name) => `/usr/bin/${name}`).find(existsSync);
 
-/** Where the server says that it listens. Its environment has no key of a provider: the demo model answers. */
+const storeIn = (folder) => `sqlite:///${join(folder, "weft.db")}`;
+
+/** The long thread of the journeys: a thousand real runs, made before anybody looks. */
+async function seed(folder) {
+  const child = spawn(python, [join(here, "seed.py"), storeIn(folder)], { cwd: folder, env: bare, stdio: "inherit" });
+  const code = await new Promise((done) => child.on("exit", done));
+  if (code !== 0) throw new Error(`seeding ended with ${code}`);
+}
+
+/** Where the server says that it listens. */
 async function serve(folder) {
-  const local = join(root, ".venv/bin/python");
-  const python = process.env.WEFT_PYTHON ?? (existsSync(local) ? local : "python3");
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_API_KEY$|^WEFT_/.test(name)));
-  const args = [
-    "-m",
-    "weft",
-    "serve",
-    join(here, "app.py"),
-    "--store",
-    `sqlite:///${join(folder, "weft.db")}`,
-    "--port",
-    "0",
-    "--json",
-  ];
-  const server = spawn(python, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
+  const args = ["-m", "weft", "serve", join(here, "app.py"), "--store", storeIn(folder), "--port", "0", "--json"];
+  const server = spawn(python, args, { cwd: folder, env: bare, stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   server.stdout.on("data", (chunk) => (said += chunk));
   for (let tries = 0; tries < 300; tries++) {
@@ -65,6 +65,7 @@ if (process.env.WEFT_URL) {
 } else {
   const folder = await mkdtemp(join(tmpdir(), "weft-e2e-"));
   try {
+    await seed(folder);
     const { server, url } = await serve(folder);
     try {
       process.exitCode = await play(url);

@@ -14,6 +14,7 @@ test("the list, by status", async ({ page, request }) => {
 });
 
 test("one run, live: bars grow, then stand", async ({ page, request }) => {
+  await page.goto("runs"); // the browser has the page's files: the tool takes a second and a half
   const run = await startRun(request, "assistant", "Please make a slow report about 'Rome'");
   await page.goto(`runs/${run.id}`);
   await expect(page.locator("[data-span=tool][data-live]")).toBeVisible();
@@ -58,12 +59,15 @@ test("events, as they are stored", async ({ page, request }) => {
   await expect(page.getByLabel("Output", { exact: true })).toContainText("21");
 });
 
-test("cancel", async ({ page, request }) => {
+test("abort, with the reason", async ({ page, request }) => {
   const run = await startRun(request, "writer", "Why?");
   await page.goto(`runs/${run.id}`);
-  await page.getByRole("button", { name: "Cancel run" }).click();
+  await page.getByRole("button", { name: "Abort" }).click();
+  await page.getByRole("dialog").getByLabel("Reason (optional)").fill("long enough");
+  await page.keyboard.press("Enter");
   await expect(page.getByText("Cancelled")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Cancel run" })).toHaveCount(0);
+  await expect(page.getByText("Stopped: long enough")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Abort" })).toHaveCount(0);
   expect((await runRow(request, run.id)).status).toBe("cancelled");
 });
 

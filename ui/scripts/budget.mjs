@@ -44,7 +44,9 @@ function hold(name, value, limit) {
 }
 
 hold("the frame, before any page", sum(first), FIRST);
-for (const page of pages.filter((file) => /^(home|chat|threads|runs|run)-/.test(file))) {
+for (const page of pages.filter((file) =>
+  /^(home|inbox|chat|threads|history|runs|run|memory|knowledge|tools|policy|audit)-/.test(file),
+)) {
   hold(`first load of ${basename(page)}`, sum(closure([...first, page])), FIRST);
 }
 hold("the largest lazy chunk", Math.max(...pages.map(size)), LAZY);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answerForm, type Approval, payloadOf } from "~/ui/answers";
+import { answerForm, type Approval, payloadOf } from "~/ui/question/answers";
 
 /** As a tool with approval asks. */
 const DECISION = {
@@ -18,7 +18,7 @@ const DECISION = {
   ],
 };
 const form = (schema: Record<string, unknown> | null, payload: Parameters<typeof answerForm>[0]["payload"] = null) =>
-  answerForm({ id: "q", payload, schema });
+  answerForm({ payload, schema });
 
 describe("a tool that asks first", () => {
   const decision = form(DECISION, { tool: "book", arguments: {} }) as Approval;
@@ -28,6 +28,17 @@ describe("a tool that asks first", () => {
   it("is approved with other arguments", () =>
     expect(decision.edit?.({ a: 1 })).toEqual({ decision: "edit", arguments: { a: 1 } }));
   it("is answered for", () => expect(decision.respond?.("done")).toEqual({ decision: "respond", response: "done" }));
+});
+
+it("asks of what must not happen twice whether it did", () => {
+  expect(answerForm({ payload: { tool: "pay" }, schema: { type: "object" }, kind: "outcome" })).toEqual({
+    kind: "outcome",
+  });
+});
+
+it("says yes and no where it is about nothing else", () => {
+  expect((form({ type: "boolean" }) as Approval).plain).toBe(true);
+  expect((form(DECISION, { tool: "book", arguments: {} }) as Approval).plain).toBe(false);
 });
 
 it("offers no edit where the schema has none", () => {
@@ -47,7 +58,7 @@ it.each([
   ["choice", { enum: ["a", "b"] }, "choice"],
   ["words", { type: "string" }, "text"],
   ["number", { type: "integer" }, "text"],
-  ["object", { type: "object", properties: { n: { type: "integer" } } }, "json"],
+  ["object", { type: "object", properties: { n: { type: "integer" } } }, "form"],
   ["nothing", null, "text"],
 ] as const)("a question that wants %s", (_, schema, kind) => {
   expect(form(schema as Record<string, unknown> | null).kind).toBe(kind);
@@ -55,15 +66,8 @@ it.each([
 
 describe("a written answer", () => {
   const number = form({ type: "number" });
-  const json = form({
-    type: "object",
-    properties: { n: { type: "integer" }, s: { type: "string", default: "x" }, l: { type: "array" } },
-  });
   it("is a number where one is asked for", () => expect(number.kind === "text" && number.parse("4.5")).toBe(4.5));
   it("is refused where it is none", () => expect(() => number.kind === "text" && number.parse("many")).toThrow());
-  it("begins with an example of its shape", () =>
-    expect(json.kind === "json" && JSON.parse(json.start)).toEqual({ n: 0, s: "x", l: [] }));
-  it("is refused where it is no JSON", () => expect(() => json.kind === "json" && json.parse("{")).toThrow());
 });
 
 it.each([

@@ -6,7 +6,7 @@ import { en } from "~/strings/en";
 
 const SRC = join(import.meta.dirname, "../src");
 const code = readdirSync(SRC, { recursive: true, withFileTypes: true })
-  .filter((entry) => /\.tsx?$/.test(entry.name) && !entry.parentPath.endsWith("strings"))
+  .filter((entry) => /\.tsx?$/.test(entry.name) && !entry.parentPath.includes("/src/strings"))
   .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"))
   .join("\n");
 

@@ -2,42 +2,53 @@
 
 import asyncio
 import inspect
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from weft import events
-from weft.agents.approving import asked_of, decided_on, decision, must_ask
+from weft.agents.approving import asked_of, decided_on, decision, must_ask, name_of_decision
+from weft.agents.billing import billing
 from weft.agents.hooks import Act, Hook
+from weft.agents.permitting import Permit, permit_below
+from weft.agents.unheld import unheld
 from weft.engine.context import Context, ask_as
-from weft.errors import ToolError, ToolRetry
+from weft.errors import ToolError, ToolRefused, ToolRetry
 from weft.messages import Json, ToolCall, ToolResult
 from weft.runtime.effects import Once
+from weft.security.policy import Verdict
 from weft.tools.base import Returned, Tool
+from weft.tools.paging import kept
 from weft.tools.results import returned
 from weft.tools.run import Broke, run_tool
 from weft.tools.threads import in_thread
 
-LONGEST = 60_000
-"""Characters of a tool's result that reach the thread and the model: some 15,000 tokens."""
 
-
-async def act(tools: Mapping[str, Tool], hooks: tuple[Hook, ...], call: ToolCall, ctx: Context[Any]) -> ToolResult:
+async def act(
+    tools: Mapping[str, Tool],
+    hooks: tuple[Hook, ...],
+    call: ToolCall,
+    ctx: Context[Any],
+    permit: Permit | None = None,
+) -> ToolResult:
     """The result of one call. Failures are results too: the model reads them and goes on."""
-    started = time.time()
+    started = events.now()
+    permit = permit or permit_below() or unheld(ctx)
     ctx.emit(events.ToolStarted(call.id, call.name, call.arguments))
     if ctx.run.recorded is not None and (past := ctx.run.recorded.result(ctx.path, call.id)) is not None:
         ctx.emit(events.ToolFinished(call.id, call.name, started, past.failed, past))
         return past
-    inner: Act = partial(_call, tools, ctx)
+    inner: Act = partial(_call, tools, ctx, permit)
     for hook in reversed(hooks):
         inner = partial(_around, hook, ctx, inner)
     try:
-        result = await inner(call)
+        with billing(ctx):
+            result = await inner(call)
     except ToolError as error:
-        result = ToolResult(call.id, call.name, str(error), failed=True)
-    ctx.emit(events.ToolFinished(call.id, call.name, started, result.failed, result))
+        # What we say ourselves has no untrusted source.
+        result = ToolResult(call.id, call.name, str(error), failed=True, trusted=isinstance(error, ToolRefused))
+    judged = None if permit is None else permit.judgement(result)
+    ctx.emit(events.ToolFinished(call.id, call.name, started, result.failed, result, judged))
     return result
 
 
@@ -45,23 +56,53 @@ async def _around(hook: Hook, ctx: Context[Any], next: Act, call: ToolCall) -> T
     return await hook.around_tool(ctx, call, next)
 
 
-async def _call(tools: Mapping[str, Tool], ctx: Context[Any], call: ToolCall) -> ToolResult:
+async def _call(tools: Mapping[str, Tool], ctx: Context[Any], permit: Permit | None, call: ToolCall) -> ToolResult:
     tool = tools.get(call.name)
     if tool is None:
         known = ", ".join(sorted(tools)) or "none"
         raise ToolRetry(f"there is no tool {call.name!r}; the tools are: {known}")
     if call.invalid is not None:
         raise ToolRetry(f"the arguments of {call.name!r} are not a JSON object; write them again as one")
-    if tool.approval and await must_ask(tool, call.arguments):
-        decided = decided_on(call, ask_as(ctx, "approval", "approval", asked_of(call), decision(tool)))
+    verdict = None if permit is None else permit.check(tool, call, ctx)
+    wanted = verdict is not None and verdict.decision == "ask"
+    if wanted or (tool.approval and await must_ask(tool, call.arguments)):
+        if tool.check is not None:
+            tool.check(call.arguments)
+        decided = _asked(tool, call, ctx, permit, verdict)
         if isinstance(decided, ToolResult):
             return decided
         call = decided
+    if permit is None:
+        return await _run(tool, call, ctx)
+    token = permit.enter()
+    try:
+        return permit.heard(await _run(tool, call, ctx))
+    finally:
+        permit.leave(token)
+
+
+def _asked(
+    tool: Tool, call: ToolCall, ctx: Context[Any], permit: Permit | None, verdict: Verdict | None
+) -> ToolCall | ToolResult:
+    """What a person says of the call; one that they change is judged once more, and can only be denied then."""
+    answer = ask_as(ctx, "approval", "approval", asked_of(call, verdict), decision(tool))
+    if permit is None:
+        return decided_on(call, answer)
+    permit.answer = name_of_decision(answer)
+    permit.tell(call, ctx)
+    decided = decided_on(call, answer)
+    if isinstance(decided, ToolCall) and decided.arguments != call.arguments:
+        permit.check_edited(tool, decided, ctx)
+    return decided
+
+
+async def _run(tool: Tool, call: ToolCall, ctx: Context[Any]) -> ToolResult:
     if tool.effect == "once":
         returned = await _once(tool, call.arguments, ctx)
     else:
         returned = await run_tool(tool, call.arguments, ctx)
-    return ToolResult(call.id, call.name, shortened(returned.content), media=returned.media)
+    content = await kept(returned.content, ctx)
+    return ToolResult(call.id, call.name, content, media=returned.media, trusted=tool.trusted)
 
 
 async def _once(tool: Tool, arguments: Json, ctx: Context[Any]) -> Returned:
@@ -83,17 +124,3 @@ async def _once(tool: Tool, arguments: Json, ctx: Context[Any]) -> Returned:
 def _known(error: Exception) -> bool:
     """Whether the tool itself said that nothing happened."""
     return isinstance(error, ToolError) and not isinstance(error, Broke)
-
-
-def shortened(content: str) -> str:
-    """A result that a model can take in: beyond ``LONGEST`` its middle is left out, and it says so.
-
-    >>> len(shortened("x" * 1_000_000)) < LONGEST + 200
-    True
-    """
-    if len(content) <= LONGEST:
-        return content
-    half = LONGEST // 2
-    left_out = len(content) - 2 * half
-    note = f"\n[... {left_out:,} of {len(content):,} characters left out: ask for less at once ...]\n"
-    return content[:half] + note + content[-half:]

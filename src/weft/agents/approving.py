@@ -5,8 +5,9 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from weft.errors import ToolFailed
+from weft.errors import ToolRefused
 from weft.messages import Json, ToolCall, ToolResult
+from weft.security.policy import Verdict
 from weft.tools.base import Tool
 from weft.tools.results import returned
 
@@ -22,9 +23,12 @@ async def must_ask(tool: Tool, arguments: Json) -> bool:
         return True
 
 
-def asked_of(call: ToolCall) -> Json:
-    """What the person sees."""
-    return {"tool": call.name, "arguments": call.arguments}
+def asked_of(call: ToolCall, verdict: Verdict | None = None) -> Json:
+    """What the person sees; with the rule, where it is one that asks."""
+    asked: Json = {"tool": call.name, "arguments": call.arguments}
+    if verdict is not None and verdict.decision == "ask":
+        asked |= {"rule": verdict.rule, "reason": verdict.reason, "sources": list(verdict.sources)}
+    return asked
 
 
 def decision(tool: Tool) -> Json:
@@ -50,22 +54,27 @@ def decision(tool: Tool) -> Json:
     return schema if shared is None else {**schema, "$defs": shared}
 
 
+def name_of_decision(answer: Any) -> str:
+    """``approve``, ``edit``, ``reject`` or ``respond``."""
+    if isinstance(answer, dict):
+        return str(cast("Json", answer).get("decision", "reject"))
+    return "approve" if answer is True else "reject"
+
+
 def decided_on(call: ToolCall, answer: Any) -> ToolCall | ToolResult:
     """The call to make, or the result that a person put in its place.
 
     Raises:
-        ToolFailed: the person said no.
+        ToolRefused: the person said no.
     """
-    given = (
-        cast("Json", answer) if isinstance(answer, dict) else {"decision": "approve" if answer is True else "reject"}
-    )
-    match given.get("decision"):
+    given: Json = cast("Json", answer) if isinstance(answer, dict) else {}
+    match name_of_decision(answer):
         case "approve":
             return call
         case "edit":
             return replace(call, arguments=cast("Json", given.get("arguments", call.arguments)))
         case "respond":
-            return ToolResult(call.id, call.name, returned(given.get("response", "")).content)
+            return ToolResult(call.id, call.name, returned(given.get("response", "")).content, trusted=True)
         case _:
             reason = given.get("reason")
-            raise ToolFailed("a person said no" + (f": {reason}" if reason else ""))
+            raise ToolRefused("a person said no" + (f": {reason}" if reason else ""))

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from weft.errors import OutputInvalid, UsageError
-from weft.messages import Json, Message, Text, ToolSpec
+from weft.messages import Json, Message, Text
 from weft.models.base import OutputSchema
-
-FINAL = "final_answer"
-"""The tool through which a model answers that has tools but no output schema of its own."""
+from weft.models.shape import FINAL
 
 _FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 
@@ -90,11 +88,6 @@ def output(of: Any) -> Output:
         return _Typed(of)
     except Exception as error:  # Pydantic raises many kinds for what it cannot describe
         raise UsageError(f"output={of!r} has no JSON Schema: {error}") from error
-
-
-def final_tool(schema: OutputSchema) -> ToolSpec:
-    """The output as a tool, for models that know tools but no output schema."""
-    return ToolSpec(name=FINAL, description="Give your final answer, once you have it.", parameters=schema.schema)
 
 
 def instructions_for(schema: OutputSchema) -> str:

@@ -1,11 +1,14 @@
 """What a model call may cost at most is set aside of every budget that it falls under, before it is made."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.json import encode
 
 from weft.engine.context import Context
 from weft.models.base import Model, Request
+from weft.models.fares import Fare
 from weft.models.prices import Price, price_of
 from weft.runtime.budgets import Purse
 from weft.runtime.conversation import count_tokens, estimate
@@ -29,6 +32,18 @@ async def set_aside(purse: Purse, model: Model, request: Request, ctx: Context[A
     told, said = most_tokens(request, price)
     nanos = None if price is None else -int(-(told * price.input + said * price.output) * NANO // 1)
     await purse.reserve(ctx.path, model.name, told + said, nanos, under)
+
+
+async def set_fare_aside(purse: Purse, name: str, fare: Callable[[], Fare], ctx: Context[Any]) -> None:
+    """Reserve what a call beside chat may cost.
+
+    Raises:
+        Interrupted: a budget has too little left; the call is not to be made.
+    """
+    under = await purse.allowances()
+    if under:
+        tokens, usd = await asyncio.to_thread(fare)  # the price list is a large file
+        await purse.reserve(ctx.path, name, tokens, None if usd is None else -int(-usd * NANO // 1), under)
 
 
 def most_tokens(request: Request, price: Price | None) -> tuple[int, int]:

@@ -7,10 +7,11 @@ import typer
 from weft.cli.console import Transcript, err, out, say
 from weft.cli.example import example
 from weft.cli.loading import Opened, open_spec
-from weft.cli.options import Model, Store
+from weft.cli.options import IfBusy, Model, Store
 from weft.cli.talking import Talk
 from weft.errors import WeftError
 from weft.ids import new_id
+from weft.storage.commands import IfBusy as Busy
 
 command = typer.Typer(add_completion=False)
 
@@ -25,6 +26,7 @@ _HELP = """/help          this
 def chat(
     target: Annotated[str | None, typer.Argument(help="FILE.py:name or FILE.py; without it, the example.")] = None,
     thread: Annotated[str | None, typer.Option(help="Go on in this thread.")] = None,
+    if_busy: IfBusy = None,
     store: Store = None,
     model: Model = None,
 ) -> None:
@@ -35,12 +37,13 @@ def chat(
     else:
         opened = open_spec(target, store=store, model=model)
     with Talk(opened.app, Transcript()) as talk:
-        _Chat(talk, opened.one(), thread or new_id("thread")).loop()
+        _Chat(talk, opened.one(), thread or new_id("thread"), if_busy).loop()
 
 
 class _Chat:
-    def __init__(self, talk: Talk, target: str, thread: str) -> None:
+    def __init__(self, talk: Talk, target: str, thread: str, if_busy: Busy | None) -> None:
         self._talk, self._target, self._thread = talk, target, thread
+        self._if_busy: Busy | None = if_busy
 
     def loop(self) -> None:
         say(f"[dim]{self._target} · thread {self._thread} · /help[/]")
@@ -53,7 +56,7 @@ class _Chat:
 
     def _say(self, words: str) -> None:
         try:
-            record = self._talk.turn(self._target, words, self._thread)
+            record = self._talk.turn(self._target, words, self._thread, self._if_busy)
         except KeyboardInterrupt:
             say("\n[yellow]stopped[/]")
             return

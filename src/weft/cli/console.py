@@ -16,6 +16,7 @@ from weft.events import (
     Delta,
     Envelope,
     Event,
+    KnowledgeFound,
     LimitReached,
     MessageAdded,
     NodeFailed,
@@ -24,6 +25,7 @@ from weft.events import (
     ToolFinished,
     ToolStarted,
 )
+from weft.knowledge.citing import cited
 
 _PIPED = 160
 """Columns where nobody looks: the next program wants whole lines."""
@@ -75,6 +77,7 @@ class Transcript:
         self._console = console
         self._streamed: set[str] = set()
         self._calls: dict[str, ToolStarted] = {}
+        self._found: list[Event] = []
         self._kind = ""
         self._open = False
 
@@ -90,6 +93,8 @@ class Transcript:
                 self._calls[event.call_id] = event
             case ToolFinished():
                 self._card(event)
+            case KnowledgeFound():
+                self._found.append(event)
             case _:
                 self._remark(event)
 
@@ -114,12 +119,15 @@ class Transcript:
             self._words(message.text, "")
         self._end_line()
         self._kind = ""
+        for source in cited(message.text, self._found):
+            place = "" if source.page is None else f", page {source.page}"
+            self._line(f"[{source.n}] {source.name}{place}", "dim")
 
     def _delta(self, delta: Delta) -> None:
         self._streamed.add(delta.message_id)
-        if delta.kind != self._kind:
+        if (kind := f"{delta.kind} {delta.message_id}") != self._kind:
             self._end_line()
-            self._kind = delta.kind
+            self._kind = kind
         self._words(delta.text, "dim italic" if delta.kind == "reasoning" else "")
 
     def _words(self, text: str, style: str) -> None:

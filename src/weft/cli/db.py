@@ -1,6 +1,7 @@
 """The store's tables: are they those of this program, and bring them up to date."""
 
 import asyncio
+import os
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from weft.app import App
 from weft.cli.console import err, out, print_json
 from weft.cli.options import Json, Store
 from weft.errors import SchemaMismatch
+from weft.security.keys import master_in
 from weft.settings import Settings
 from weft.storage import open_store
 
@@ -62,8 +64,23 @@ def prune(
         out.print(f"Forgot {found.checkpoints} checkpoints in {found.threads} threads.")
 
 
+@command.command()
+def scrub(store: Store = None, json: Json = False) -> None:
+    """See to it that no byte of what was erased or deleted is in the files. PostgreSQL locks each table meanwhile."""
+    settings = Settings()
+
+    async def scrubbed() -> str:
+        async with App(store=store or settings.store, workspace=settings.workspace) as app:
+            await app.scrub()
+            return app.store.url
+
+    with err.status("writing anew ..."):
+        url = asyncio.run(scrubbed())
+    _say(url, "no byte of what was deleted is in its files", as_json=json)
+
+
 async def _open(url: str, *, migrate: bool) -> str:
-    store = await open_store(url, migrate=migrate)
+    store = await open_store(url, migrate=migrate, master=master_in(os.environ))
     await store.close()
     return store.url
 

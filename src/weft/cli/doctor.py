@@ -14,12 +14,15 @@ from msgspec import Struct
 from rich.text import Text
 
 from weft.cli.console import err, out, print_json, table
+from weft.cli.loading import policy_in
 from weft.cli.options import Json, Store
-from weft.cli.threads import recorded
+from weft.cli.policy import in_force
+from weft.cli.threads import on, recorded
 from weft.errors import UsageError, WeftError
 from weft.models.choose import KEYS, at_hand, read_dotenv
 from weft.models.demo import Demo
 from weft.models.litellm import refuse
+from weft.runtime.permits import KeptPolicy
 from weft.server.listen import bind
 from weft.server.ui import UI
 from weft.settings import Settings
@@ -64,6 +67,7 @@ def _checks(settings: Settings, store: str | None) -> tuple[Iterator[Finding], .
         _python(),
         _sqlite(),
         _store(store),
+        _policy(store, settings),
         _model(),
         _keys(),
         _litellm(),
@@ -117,6 +121,20 @@ def _store(url: str | None) -> Iterator[Finding]:
         yield Finding("Store", "bad", str(error), "check WEFT_STORE; weft db upgrade brings an old store up to date")
     except OSError as error:
         yield Finding("Store", "bad", str(error), "check WEFT_STORE, and that the folder can be written")
+
+
+def _policy(url: str | None, settings: Settings) -> Iterator[Finding]:
+    try:
+        given = policy_in(settings)
+        kept = on(recorded(url), lambda app: app.policy()) or (None if given is None else KeptPolicy(given))
+    except (WeftError, OSError) as error:
+        yield Finding("Policy", "bad", str(error), "check WEFT_POLICY: default, none, or a YAML file's path")
+        return
+    own = "of an app in a file what it says itself"
+    if kept is None:
+        yield Finding("Policy", "note", in_force(None), f"unset WEFT_POLICY, or weft policy set policy.yaml; {own}")
+    else:
+        yield Finding("Policy", "ok", in_force(kept), f"weft policy show; {own}" if kept.version == 0 else "")
 
 
 def _model() -> Iterator[Finding]:

@@ -4,64 +4,20 @@ import json
 import os
 import threading
 import time
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from weft import Agent, App, tool
-from weft.cli.arithmetic import calculate
+from weft.cli.loading import plain_app
 from weft.engine.context import Context
-from weft.errors import ToolRetry
 from weft.settings import Settings
+from weft.tools.builtin.basics import calculator, clock
 
 NOTES = "weft-notes.json"
 
 INSTRUCTIONS = """You are a helpful assistant. Keep answers short.
 Use the calculator for arithmetic, the clock for dates and times, and notes for what the user wants remembered.
 Never guess what a tool can tell you."""
-
-
-@tool(effect="read")
-def calculator(expression: str) -> str:
-    """Work out an arithmetic expression exactly.
-
-    Args:
-        expression: Such as "17 * 23" or "sqrt(2) ^ 3". Knows + - * / // % ^, brackets, pi, e and common functions.
-    """
-    try:
-        return str(calculate(expression))
-    except ValueError as error:
-        raise ToolRetry(str(error)) from None
-
-
-@tool(effect="read")
-def clock(timezone: str = "UTC") -> str:
-    """The date and time now, in a time zone.
-
-    Args:
-        timezone: An IANA name such as "Europe/Berlin", or its city; UTC if none is given.
-    """
-    return datetime.now(zone_of(timezone)).strftime("%A, %d %B %Y, %H:%M:%S %Z")
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone of that name, or of the city that it names.
-
-    Raises:
-        ToolRetry: there is none.
-
-    >>> zone_of("tokyo")
-    zoneinfo.ZoneInfo(key='Asia/Tokyo')
-    """
-    wanted = name.strip().replace(" ", "_").lower()
-    if wanted in ("utc", "gmt", "z"):
-        return UTC
-    known = sorted(available_timezones())
-    found = [zone for zone in known if wanted in (zone.lower(), zone.rpartition("/")[2].lower())]
-    if not found:
-        raise ToolRetry(f"{name!r} is no time zone that I know; try one such as Europe/Berlin or Asia/Tokyo")
-    return ZoneInfo(found[0])
 
 
 class Notes:
@@ -140,9 +96,4 @@ def assistant(folder: Path, *, model: str | None = None) -> Agent[str]:
 
 def example(*, store: str | None = None, model: str | None = None) -> App:
     """An app with the assistant, in the current folder."""
-    settings = Settings()
-    return App(
-        agents=[assistant(Path.cwd(), model=model or settings.model)],
-        store=store or settings.store,
-        workspace=settings.workspace,
-    )
+    return plain_app([assistant(Path.cwd(), model=model or Settings().model)], store=store)

@@ -1,6 +1,7 @@
-"""The past on the command line: ``weft threads history|state|fork|check`` and ``weft runs replay|diff``."""
+"""The past on the command line: ``weft threads history|state|fork|diff|check`` and ``weft runs replay|diff``."""
 
 import json as plain
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -8,13 +9,14 @@ import typer
 from weft.app import App
 from weft.cli import runs, threads
 from weft.cli.console import clean, out, print_json, table
-from weft.cli.loading import open_spec
+from weft.cli.loading import only_here, open_spec
 from weft.cli.options import Json, Limit, Store
+from weft.cli.questions import words_of
 from weft.cli.threads import moment, on, recorded
 from weft.errors import UsageError
 from weft.runtime import codec
 from weft.runtime.checking import Checked
-from weft.runtime.diffing import RunsDiff
+from weft.runtime.diffing import Difference, RunsDiff, StatesDiff
 from weft.runtime.forks import Fork
 from weft.runtime.history import Moment, StateView
 from weft.runtime.result import Result
@@ -25,6 +27,9 @@ Here = Annotated[
 ]
 Path = Annotated[str | None, typer.Option(help="A graph that the target called; without it the target's own.")]
 At = Annotated[int | None, typer.Option(help="The step; the newest without it.", min=0)]
+Confirm = Annotated[
+    bool, typer.Option("--confirm", help="What must happen once may be repeated; without it somebody is asked before.")
+]
 BREAKS = 1
 """The exit code of a check that found something that would break, and of a diff that found a difference."""
 
@@ -94,6 +99,7 @@ def fork(
     ] = None,
     node: Annotated[str, typer.Option(help="In whose name: what follows that node is next.")] = "",
     go_on: Annotated[bool, typer.Option("--go-on", help="Do what is next, here and now.")] = False,
+    confirm: Confirm = False,
     store: Store = None,
     json: Json = False,
 ) -> None:
@@ -103,7 +109,7 @@ def fork(
 
     async def forked(app: App) -> tuple[Fork, Result[Any] | None]:
         made = await app.fork(id, path, at=at, into=into, write=writes, node=node)
-        return made, await app.go_on(made.thread_id) if go_on else None
+        return made, await app.go_on(made.thread_id, confirm=confirm) if go_on else None
 
     made, result = on(app, forked)
     if json:
@@ -112,6 +118,8 @@ def fork(
     out.print(f"{made.thread_id} is at step {made.step}, as after {made.parent}; next: {', '.join(made.next) or '-'}")
     if result is not None:
         _tell(result)
+    if result is not None and result.paused:
+        raise typer.Exit(4)
 
 
 def _write(told: str) -> tuple[str, Any]:
@@ -143,19 +151,49 @@ def check(
         raise typer.Exit(BREAKS)
 
 
+@threads.command.command("diff")
+def diff_states(
+    id: threads.Id,
+    a: Annotated[int, typer.Argument(help="A step.", min=0)],
+    b: Annotated[int | None, typer.Argument(help="Another; the newest without it.", min=0)] = None,
+    other: Annotated[str | None, typer.Option(help="The thread of the second step.")] = None,
+    path: Path = None,
+    here: Here = None,
+    store: Store = None,
+    json: Json = False,
+) -> None:
+    """What differs between the states after two steps. Exit code 1 if anything does."""
+    found: StatesDiff = on(_app(here, store), lambda app: app.diff_states(id, a, b, path=path, other=other))
+    if json:
+        print_json(found)
+    elif found.same:
+        out.print("The same.")
+    else:
+        _differ(found.differences)
+    if not found.same:
+        raise typer.Exit(BREAKS)
+
+
 @runs.command.command("replay")
 def replay(
     id: runs.Id,
-    here: Annotated[str, typer.Option(help="FILE.py with what ran.", metavar="FILE.py")],
+    here: Annotated[
+        str | None, typer.Option(help="FILE.py with what ran.", metavar="FILE.py", show_default="the only one here")
+    ] = None,
     until: Annotated[int | None, typer.Option(help="Pause at this step of the run.", min=0)] = None,
     live_from: Annotated[int | None, typer.Option(help="Call models and tools again from this step on.", min=0)] = None,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Effects that must happen once may be repeated.")] = False,
+    confirm: Confirm = False,
+    run_nodes: Annotated[bool, typer.Option("--run-nodes", help="Run plain functions too.")] = False,
     store: Store = None,
     json: Json = False,
 ) -> None:
     """Run it again on a thread of its own, with the answers that it got: no model and no tool is called."""
-    app = open_spec(here, store=store).app
-    result = on(app, lambda app: app.replay(id, until=until, live_from=live_from, confirm=confirm))
+    app = open_spec(here or only_here(), store=store).app
+
+    async def replayed(app: App) -> Result[Any]:
+        return await app.replay(id, until=until, live_from=live_from, confirm=confirm, run_nodes=run_nodes)
+
+    result = on(app, replayed)
     if json:
         print_json(_result(result))
     else:
@@ -181,11 +219,15 @@ def diff(
         where = found.divergence
         steps = f"step {where.step_a or '-'} and {where.step_b or '-'}"
         out.print(f"They differ at {steps}, after {', '.join(where.nodes) or 'the input'}:", markup=False)
-        for one in where.differences:
-            for sign, value in (("-", one.a), ("+", one.b)):
-                out.print(f"{sign} {one.channel}: {clean(codec.encode(value).decode())}", markup=False)
+        _differ(where.differences)
     if not found.same:
         raise typer.Exit(BREAKS)
+
+
+def _differ(differences: Sequence[Difference]) -> None:
+    for one in differences:
+        for sign, value in (("-", one.a), ("+", one.b)):
+            out.print(f"{sign} {one.channel}: {clean(codec.encode(value).decode())}", markup=False)
 
 
 def _result(result: Result[Any]) -> dict[str, Any]:
@@ -193,6 +235,8 @@ def _result(result: Result[Any]) -> dict[str, Any]:
     return {
         **{"run_id": result.run_id, "thread_id": result.thread_id, "status": result.status},
         "output": plain.loads(codec.encode(output)),
+        "warnings": result.warnings,
+        "questions": result.questions,
     }
 
 
@@ -200,4 +244,9 @@ def _tell(result: Result[Any]) -> None:
     if result.status == "finished":
         told = result.output if isinstance(result.output, str) else codec.encode(result.output).decode()
         out.print(clean(told), markup=False)
+    for warning in result.warnings:
+        out.print(f"careful: {clean(warning)}", style="yellow", markup=False)
+    for question in result.questions:
+        out.print(f"it asks: {words_of(question.kind, question.payload)}", style="yellow", markup=False)
+        out.print(f"weft runs answer {result.run_id} yes --here FILE.py", style="dim", markup=False)
     out.print(f"{result.status} · {result.run_id} · thread {result.thread_id}", style="dim", markup=False)

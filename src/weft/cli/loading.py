@@ -1,6 +1,7 @@
 """What ``FILE.py`` and ``FILE.py:name`` mean: the agents, graphs or the app in a file."""
 
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from weft.agents.agent import Agent
 from weft.app import App
 from weft.engine.context import Target
 from weft.errors import NotFound, UsageError, WeftError
+from weft.security.policy import Policy, read_policy
 from weft.settings import Settings
 
 T = TypeVar("T")
@@ -30,6 +32,25 @@ def split(spec: str) -> tuple[Path, str | None]:
     if colon and head.endswith(".py"):
         return Path(head), name or None
     return Path(spec), None
+
+
+def only_here() -> str:
+    """The one Python file of this folder that uses Weft.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    found = sorted([path.name for path in Path().glob("*.py") if _uses_weft(path)])
+    if len(found) != 1:
+        told = f"several files here use weft ({', '.join(found)})" if found else "no Python file here uses weft"
+        raise UsageError(f"{told}: say which one holds what ran, as FILE.py")
+    return found[0]
+
+
+def _uses_weft(path: Path) -> bool:
+    return bool(
+        re.search(r"^\s*(from|import)\s+weft\b", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    )
 
 
 def load(path: Path) -> ModuleType:
@@ -103,18 +124,27 @@ def open_spec(spec: str, *, store: str | None = None, model: str | None = None) 
         UsageError: the file cannot be imported, or nothing in it can be run.
     """
     path, name = split(spec)
-    values = public(load(path))
+    return opened(path, name, public(load(path)), store=store, model=model)
+
+
+def opened(
+    path: Path, name: str | None, values: Mapping[str, Any], *, store: str | None = None, model: str | None = None
+) -> Opened:
+    """The same of a file that was loaded. Raises: NotFound, UsageError, as ``open_spec``."""
     named = None if name is None else values.get(name)
     first = [named] if isinstance(named, App | _Runnable) else list(values.values())
     apps = _distinct(value for value in first if isinstance(value, App)) or _holding(values, named)
-    if len(apps) == 1 and model is None:
-        app = apps[0]
+    like = apps[0] if len(apps) == 1 else None
+    if store is None and like is not None and not like.placed:
+        store = Settings().store
+    if like is not None and model is None:
+        app = like
         app.store_url = store or app.store_url
     else:
         targets = _targets([*first, *values.values()])
         if not targets:
             raise UsageError(f"{path.name} holds no agent, graph or app; make one: agent = Agent('name', ...)")
-        app = _made(targets, apps[0] if len(apps) == 1 else None, store, model)
+        app = _made(targets, like, store, model)
     return Opened(app, _chosen(app, path, name, named))
 
 
@@ -136,12 +166,34 @@ def _targets(values: Iterable[Any]) -> list[Target]:
 
 
 def _made(targets: Sequence[Target], like: App | None, store: str | None, model: str | None) -> App:
+    remodelled = [with_model(target, model) for target in targets]
+    return plain_app(remodelled, store=store) if like is None else like.with_targets(remodelled, store=store)
+
+
+def plain_app(targets: Sequence[Target], *, store: str | None = None) -> App:
+    """An app as the settings have it, for targets that no app of the user's serves.
+
+    Raises:
+        UsageError: the policy that they name cannot be read.
+    """
     settings = Settings()
     return App(
-        targets=[with_model(target, model) for target in targets],
-        store=store or (settings.store if like is None else like.store_url),
-        workspace=settings.workspace if like is None else like.workspace,
+        targets=targets,
+        store=store or settings.store,
+        workspace=settings.workspace,
+        policy=policy_in(settings),
     )
+
+
+def policy_in(settings: Settings) -> Policy | None:
+    """What tool calls are held to by the settings: the default policy, unless they say otherwise.
+
+    Raises:
+        UsageError: they name a file that cannot be read, or is no policy.
+    """
+    if settings.policy == "none":
+        return None
+    return Policy() if settings.policy == "default" else read_policy(settings.policy)
 
 
 def _chosen(app: App, path: Path, name: str | None, named: Any) -> str | None:
@@ -159,7 +211,7 @@ def with_model(target: Target, model: str | None) -> Target:
     """The agent on another model; anything else as it is."""
     if model is None or not isinstance(target, Agent):
         return target
-    return replace(cast("Agent[Any]", target), model=model)
+    return replace(cast("Agent[Any]", target), model=model, route=None)
 
 
 def _distinct(values: Iterable[T]) -> list[T]:

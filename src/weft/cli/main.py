@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -21,8 +22,10 @@ from weft.errors import Cancelled, NotFound, UsageError, WeftError
 from weft.models.choose import read_dotenv
 
 COMMANDS = (
-    *("run", "chat", "serve", "dev", "new", "doctor"),
-    *("threads", "runs", "questions", "graphs", "costs", "budgets", "db"),
+    *("run", "chat", "serve", "mcp", "dev", "new", "doctor"),
+    *("threads", "runs", "questions", "graphs", "costs", "budgets", "policy", "audit"),
+    *("memory", "entities", "knowledge", "feedback", "router", "tools", "secrets", "skills"),
+    *("export", "erase", "keys", "db"),
 )
 """One module each, in the order of the help; imported when it is asked for."""
 
@@ -91,6 +94,12 @@ def _complain(error: Exception, *, as_json: bool) -> int:
     return _exit_code(error) if known else 1
 
 
+def _caution(message: Warning | str, *_: Any) -> None:
+    """What Python warns of, as a person wants to read it: not where in the code."""
+    err.print("[yellow]careful[/]: ", end="")
+    err.print(str(message), markup=False)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code. ``--debug`` anywhere among them shows tracebacks."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -100,7 +109,10 @@ def run(arguments: Sequence[str]) -> int:
         logging.getLogger("weft").setLevel(logging.DEBUG)
     given = [word for word in arguments[:end] if word != "--debug"] + list(arguments[end:])
     try:
-        get_command(root)(given, prog_name="weft")
+        with warnings.catch_warnings():
+            if not debug:
+                warnings.showwarning = _caution
+            get_command(root)(given, prog_name="weft")
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except KeyboardInterrupt:

@@ -1,15 +1,16 @@
 """What runs ask of people: list, answer."""
 
 import json as jsons
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 import msgspec
 import typer
+from rich.text import Text
 
 from weft.app import App
 from weft.cli.console import clean, out, print_json, table
 from weft.cli.options import Json, Limit, Store
-from weft.cli.talking import answer_of
+from weft.cli.talking import answer_of, answer_to
 from weft.cli.threads import moment, on, recorded
 from weft.errors import NotFound, UsageError
 from weft.storage.base import QuestionRow, QuestionStatus, RunRecord, Scope
@@ -32,10 +33,14 @@ def list_questions(
     if json:
         print_json([_plain(row) for row in rows])
         return
-    shown = table("run", "question", "asks", "thread", "since", "until")
+    shown = table("run", "asks", "since")
     for row in rows:
-        until = "" if row.expires_at is None else moment(row.expires_at)
-        shown.add_row(row.run_id, clean(row.id), _words(row), row.thread_id, moment(row.created_at), until)
+        until = "" if row.expires_at is None else f", until {moment(row.expires_at)}"
+        shown.add_row(
+            row.run_id,
+            Text.assemble(words_of(row.kind, msgspec.json.decode(row.payload)), "\n", (clean(row.id), "dim")),
+            moment(row.created_at) + until,
+        )
     out.print(shown if rows else "Nobody asks anything.")
 
 
@@ -52,9 +57,11 @@ def _plain(row: QuestionRow) -> dict[str, Any]:
     return {**fields, "payload": msgspec.Raw(row.payload), "schema": schema}
 
 
-def _words(row: QuestionRow) -> str:
-    told: Any = msgspec.json.decode(row.payload)
-    if row.kind != "approval":
+def words_of(kind: str, told: Any) -> str:
+    """A question as a person reads it."""
+    if isinstance(told, dict) and isinstance(asked := cast("dict[str, Any]", told).get("question"), str):
+        return clean(asked)[:200]
+    if kind != "approval":
         return clean(told if isinstance(told, str) else jsons.dumps(told, ensure_ascii=False))[:200]
     return clean(f"May {told['tool']} be called with {jsons.dumps(told['arguments'], ensure_ascii=False)}?")[:200]
 
@@ -69,20 +76,20 @@ def answer_question(
 ) -> None:
     """Answer a question. The run goes on where its target is served, as far as it can."""
     app = recorded(store)
-    record = on(app, lambda app: _answer(app, run, question, answer_of(answer)))
+    record = on(app, lambda app: _answer(app, run, question, answer))
     if json:
         print_json({"run_id": record.id, "status": record.status})
     else:
         out.print(f"{record.id} is {record.status}.", markup=False)
 
 
-async def _answer(app: App, run: str, question: str | None, answer: Any) -> RunRecord:
-    if question is None:
-        rows = await app.questions(run=run)
-        if len(rows) != 1:
-            if not rows:
-                raise NotFound(f"run {run} asks nothing")
-            ids = ", ".join(row.id for row in rows)
-            raise UsageError(f"run {run} asks {len(rows)} things; say which with --question: {ids}")
-        question = rows[0].id
-    return await app.answer(Scope(app.workspace), run, {question: answer})
+async def _answer(app: App, run: str, question: str | None, words: str) -> RunRecord:
+    rows = await app.questions(run=run, limit=1000)
+    if question is None and len(rows) != 1:
+        if not rows:
+            raise NotFound(f"run {run} asks nothing")
+        ids = ", ".join(row.id for row in rows)
+        raise UsageError(f"run {run} asks {len(rows)} things; say which with --question: {ids}")
+    row = next((row for row in rows if question in (None, row.id)), None)
+    answer = answer_of(words) if row is None else answer_to(row, words)
+    return await app.answer(Scope(app.workspace), run, {question or rows[0].id: answer})

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, get_args
 
 import typer
+from rich.text import Text
 
 from weft.app import App
 from weft.cli import steering
@@ -11,7 +12,7 @@ from weft.cli.loading import open_spec
 from weft.cli.options import Json, Limit, Store
 from weft.cli.run import report
 from weft.cli.steering import plain
-from weft.cli.talking import answer_of, go_on, questions
+from weft.cli.talking import answer_to, go_on, questions
 from weft.cli.threads import moment, on, recorded
 from weft.cli.totest import to_test
 from weft.errors import NotFound, UsageError
@@ -22,6 +23,8 @@ command = typer.Typer(add_completion=False, no_args_is_help=True, help="Runs on 
 
 command.command("to-test")(to_test)
 
+_WIDE = 110
+"""Columns of a terminal in which there is room for another id."""
 Id = Annotated[str, typer.Argument(help="The run's id.")]
 
 
@@ -39,10 +42,11 @@ def list_runs(
     if json:
         print_json([plain(row) for row in rows])
         return
-    shown = table("run", "target", "status", "thread", "updated", "error")
+    wide = out.width >= _WIDE
+    shown = table("run", "target", "status", "updated", *(["thread"] if wide else []))
     for row in rows:
-        error = clean(row.error or "")[:60]
-        shown.add_row(row.id, row.target, row.status, row.thread_id, moment(row.updated_at), error)
+        how = Text.assemble(row.status, (f" {clean(row.error)[:60]}", "dim") if row.error else "")
+        shown.add_row(row.id, row.target, how, moment(row.updated_at), *([row.thread_id] if wide else []))
     out.print(shown if rows else "There are no runs yet.")
 
 
@@ -88,7 +92,7 @@ def answer_run(
     """Answer a run that waits. It goes on where its agent is served, or --here."""
     app = recorded(store) if here is None else open_spec(here, store=store).app
     show = None if json or here is None else Transcript()
-    record = on(app, lambda app: _answer(app, id, answer_of(answer), question, here=here is not None, show=show))
+    record = on(app, lambda app: _answer(app, id, answer, question, here=here is not None, show=show))
     if json:
         print_json(plain(record))
     else:
@@ -96,7 +100,7 @@ def answer_run(
 
 
 async def _answer(
-    app: App, id: str, answer: Any, question: str | None, *, here: bool, show: Transcript | None
+    app: App, id: str, words: str, question: str | None, *, here: bool, show: Transcript | None
 ) -> RunRecord:
     scope = Scope(app.workspace)
     record = await app.store.runs.get(scope, id)
@@ -107,10 +111,9 @@ async def _answer(
         raise UsageError(
             f"run {id} asks {len(rows)} things; say which with --question: {', '.join(r.id for r in rows)}"
         )
-    answers = {question or rows[0].id: answer}
-    if here and len(rows) == 1:
-        return await go_on(app, record, answers, show)
-    return await app.answer(scope, id, answers)
+    row = rows[0] if question is None else next((row for row in rows if row.id == question), rows[0])
+    answers = {question or row.id: answer_to(row, words)}
+    return await go_on(app, record, answers, show) if here else await app.answer(scope, id, answers)
 
 
 @command.command("cancel")

@@ -1,5 +1,6 @@
 """Serve the API and the UI, and work the queue."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -15,6 +16,7 @@ from weft.cli.console import err, print_json
 from weft.cli.example import example
 from weft.cli.loading import open_spec
 from weft.cli.options import Browser, Host, Json, Model, Port, Store
+from weft.cli.policy import in_force
 from weft.models.choose import at_hand
 from weft.server.app import create_app
 from weft.server.listen import bind, listen, url_of
@@ -82,17 +84,19 @@ def run(
         if as_json:
             print_json({"url": url, "pid": os.getpid(), "targets": sorted(app.targets())})
         else:
-            threading.Thread(target=_greet, args=(app, url, ui, settings), daemon=True).start()
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=_greet, args=(app, url, ui, settings, loop), daemon=True).start()
         if browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     listen(create_app(app, settings=settings, ui=ui, grace=grace), sock, ready=ready, verbose=verbose)
 
 
-def _greet(app: App, url: str, ui: UI, settings: Settings) -> None:
+def _greet(app: App, url: str, ui: UI, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
     err.print(f"[bold]Weft[/] is at [link={url}]{url}[/]   [dim]Ctrl+C stops it[/]")
     err.print(f"  targets  {', '.join(sorted(app.targets()))}", markup=False)
     err.print(f"  store    {app.store.url}", markup=False)
+    err.print(f"  policy   {in_force(asyncio.run_coroutine_threadsafe(app.policy(), loop).result(10))}", markup=False)
     if not ui.built:
         err.print("  [yellow]the web UI is not built:[/] make ui")
     if settings.host not in ("127.0.0.1", "localhost", "::1"):

@@ -8,7 +8,7 @@ import typer
 
 from weft.app import App
 from weft.cli.console import out, print_json
-from weft.cli.options import Json, Store
+from weft.cli.options import Json, Stops, Store, limits_of
 from weft.cli.threads import on, recorded
 from weft.errors import UsageError
 from weft.runtime.commands import (
@@ -23,9 +23,10 @@ from weft.runtime.commands import (
     SetState,
     Step,
 )
-from weft.storage.base import ENDED, RunRecord
+from weft.storage.base import ENDED, RunRecord, Scope
 
 Id = Annotated[str, typer.Argument(help="The run's id.")]
+Path = Annotated[str | None, typer.Option(help="Of a graph below that is under way, as its history has it.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait until it is done.", min=0, max=3600)]
 
 
@@ -56,8 +57,14 @@ def pause_run(id: Id, store: Store = None, wait: Wait = 2, json: Json = False) -
 
 
 @command.command("resume")
-def resume_run(id: Id, store: Store = None, wait: Wait = 2, json: Json = False) -> None:
-    """Let a paused run go on, where its agent is served."""
+def resume_run(id: Id, limit: Stops = None, store: Store = None, wait: Wait = 2, json: Json = False) -> None:
+    """Let a paused run go on, where its agent is served; with --limit under these, in place of all that it had."""
+    if (limits := limits_of(limit)) is not None:
+        scoped = recorded(store)
+        on(scoped, lambda app: app.answer(Scope(app.workspace), id, {}, limits=limits))
+        record = on(recorded(store), lambda app: app.wait(Scope(app.workspace), id, wait))
+        print_json(plain(record)) if json else out.print(f"{record.id} is {record.status}.", markup=False)
+        return
     _steer(id, Resume(), store, json, wait)
 
 
@@ -102,24 +109,31 @@ def change_state(
     id: Id,
     writes: Annotated[list[str], typer.Argument(help="channel=JSON", metavar="CHANNEL=JSON...")],
     node: Annotated[str | None, typer.Option(help="In whose name.")] = None,
+    path: Path = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is there, past the rules of the channels.")
+    ] = False,
     store: Store = None,
     wait: Wait = 10,
     json: Json = False,
 ) -> None:
     """Write to channels of a paused run, where its graph is served."""
-    _steer(id, SetState(writes=dict(map(_write, writes)), node=node), store, json, wait)
+    written = dict(map(_write, writes))
+    over = tuple(written) if overwrite else ()
+    _steer(id, SetState(writes=written, node=node, path=path, overwrite=over), store, json, wait)
 
 
 @command.command("rerun")
 def rerun_node(
     id: Id,
     node: Annotated[str, typer.Argument(help="The node that is to run again.")],
+    path: Path = None,
     store: Store = None,
     wait: Wait = 10,
     json: Json = False,
 ) -> None:
     """Take a paused run back to before a node last began; it goes on from there."""
-    _steer(id, Rerun(node=node), store, json, wait)
+    _steer(id, Rerun(node=node, path=path), store, json, wait)
 
 
 @command.command("break")

@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 from rich.panel import Panel
@@ -21,7 +21,9 @@ from weft.errors import AnswerInvalid
 from weft.events import Envelope, RunFailed
 from weft.models.litellm import close_connections
 from weft.runtime.answers import canonical, check
+from weft.runtime.limits import Limits
 from weft.storage.base import Page, QuestionRow, RunRecord, Scope
+from weft.storage.commands import IfBusy
 
 T = TypeVar("T")
 _log = logging.getLogger("weft.cli")
@@ -55,7 +57,14 @@ class Talk:
         """What ``work`` gives. Raises: KeyboardInterrupt, once it has ended."""
         return self._runner.run(work)
 
-    def turn(self, target: str, input: Any, thread: str | None) -> RunRecord:
+    def turn(
+        self,
+        target: str,
+        input: Any,
+        thread: str | None,
+        if_busy: IfBusy | None = None,
+        limits: Limits | None = None,
+    ) -> RunRecord:
         """Run the target here, until it rests and nothing is asked that somebody here could answer.
 
         A run that fails is a result here: its record says why.
@@ -63,7 +72,7 @@ class Talk:
         Raises:
             WeftError: it could not begin.
         """
-        record = self.do(_first(self.app, target, input, thread, self._show))
+        record = self.do(_first(self.app, target, input, Begun(thread, if_busy, limits), self._show))
         while record.status == "paused" and self._show is not None and sys.stdin.isatty():
             answers = {row.id: _ask(row) for row in self.do(questions(self.app, record.id))}
             record = self.do(go_on(self.app, record, answers, self._show))
@@ -75,10 +84,18 @@ async def questions(app: App, run_id: str) -> list[QuestionRow]:
     return list(await app.store.questions.open(Scope(app.workspace), Page(100, newest=False), run_id=run_id))
 
 
-async def _first(app: App, target: str, input: Any, thread: str | None, show: Transcript | None) -> RunRecord:
+class Begun(NamedTuple):
+    """How a turn begins."""
+
+    thread: str | None
+    if_busy: IfBusy | None
+    limits: Limits | None
+
+
+async def _first(app: App, target: str, input: Any, how: Begun, show: Transcript | None) -> RunRecord:
     last: Envelope | None = None
     try:
-        async for envelope in app.stream(target, input, thread=thread):
+        async for envelope in app.stream(target, input, **how._asdict()):
             last = envelope
             if show is not None:
                 show.show(envelope)
@@ -138,11 +155,25 @@ def _ask(question: QuestionRow) -> Any:
 
 def _heard(question: QuestionRow) -> Any:
     if question.kind != "outcome":
-        return answer_of(input("Allow it? [yes/no] " if question.kind == "approval" else "Answer: "))
+        return answer_to(question, input("Allow it? [yes/no] " if question.kind == "approval" else "Answer: "))
     happened = answer_of(input("Did it happen? [yes/no/fail] "))
     if happened is True:
         return {"outcome": "happened", "result": answer_of(input("What came of it: "))}
     return {"outcome": "did_not_happen"} if happened is False else {"outcome": "fail"}
+
+
+def answer_to(question: QuestionRow, words: str) -> Any:
+    """What a person means by a typed answer to this question: the words themselves, where only they fit it."""
+    answer = answer_of(words)
+    return answer if _fits(question, answer) or not _fits(question, words) else words
+
+
+def _fits(question: QuestionRow, answer: Any) -> bool:
+    try:
+        check(question.id, question.schema, canonical(answer))
+    except AnswerInvalid:
+        return False
+    return True
 
 
 def answer_of(words: str) -> Any:

@@ -38,8 +38,9 @@ def on(app: App, work: Callable[[App], Coroutine[Any, Any, T]]) -> T:
 
 
 def moment(at: float) -> str:
-    """A time as people write it, in their own zone."""
-    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+    """A time as people write it, in their own zone: the seconds only where it is today."""
+    then = datetime.fromtimestamp(at)
+    return then.strftime("%H:%M:%S" if then.date() == datetime.now().date() else "%Y-%m-%d %H:%M")
 
 
 @command.command("list")
@@ -116,4 +117,4 @@ async def _delete(app: App, id: str, *, ask: bool) -> None:
     if ask:
         title = f" ({clean(thread.title)})" if thread.title else ""
         typer.confirm(f"Delete {id}{title} with {thread.head_seq} messages?", abort=True)
-    await app.store.threads.delete(scope, id)
+    await app.erase(scope, id)

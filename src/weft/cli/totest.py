@@ -7,7 +7,7 @@ import typer
 
 from weft.app import App
 from weft.cli.console import out, print_json
-from weft.cli.loading import load, public, split
+from weft.cli.loading import load, only_here, public, split
 from weft.cli.options import Json, Store
 from weft.cli.threads import on, recorded
 from weft.errors import NotFound, UsageError
@@ -17,13 +17,18 @@ from weft.testing.from_run import Written, write_test
 
 def to_test(
     id: Annotated[str, typer.Argument(help="The run's id.")],
-    source: Annotated[str, typer.Option("--from", help="The Python file with the run's agent.", metavar="FILE.py")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--here", help="The Python file with the run's agent.", metavar="FILE.py", show_default="the only one here"
+        ),
+    ] = None,
     folder: Annotated[Path, typer.Option("--to", help="Where the test goes.", metavar="FOLDER")] = Path("tests"),
     store: Store = None,
     json: Json = False,
 ) -> None:
     """Make a pytest file and a cassette of a run: it fails as the run did, until what was wrong is mended."""
-    path, name = split(source)
+    path, name = split(source or only_here())
     app = recorded(store)
     written = on(app, lambda app: _written(app, id, path, name, folder))
     if json:

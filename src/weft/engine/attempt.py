@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from weft.engine.breaker import Breaker
 from weft.engine.cache import Cache
-from weft.engine.context import Context, Interrupted, heard, joined
+from weft.engine.context import Context, Interrupted, heard, instead, joined
 from weft.engine.graph import Graph, Leaving, Node, Send, Update
 from weft.engine.policy import Failure, Policy
 from weft.engine.step import Activation
@@ -75,7 +75,7 @@ async def _given_up(
     if policy.rescue is not None:
         told.started(activation, number + 1)
         try:
-            context = told.context(activation)
+            context = instead(told.context(activation))
             update = await policy.rescue(state, activation.payload, context, failure(activation.node, error))
             graph.check(activation.node, update)
             return update

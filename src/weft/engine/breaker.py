@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from weft.errors import CircuitOpen
+from weft.errors import CircuitOpen, UsageError
 
 
 class Breaker:
@@ -16,6 +16,9 @@ class Breaker:
     >>> breaker.enter(); breaker.failed(OSError("no route"))
     >>> breaker.opened
     True
+
+    Raises:
+        UsageError: it would be open from the beginning.
     """
 
     __slots__ = ("_clock", "_failed", "_on", "_probing", "_until", "failures", "seconds")
@@ -28,6 +31,8 @@ class Breaker:
         on: tuple[type[Exception], ...] = (Exception,),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if failures < 1 or seconds < 0:
+            raise UsageError(f"a breaker opens after 1 failure or more, not {failures}, for 0 seconds or more")
         self.failures = failures
         self.seconds = seconds
         self._on = on

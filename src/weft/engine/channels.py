@@ -29,6 +29,12 @@ Stored: TypeAlias = Literal["value", "updates", "rows"]
 table of their own."""
 
 
+class Overwrite(Struct, frozen=True):
+    """A write that takes the place of all that a channel has gathered, past its rule. One in a step."""
+
+    value: Any
+
+
 class Channel(Protocol):
     """The rule of one slot."""
 
@@ -80,7 +86,7 @@ class LastValue(Struct, frozen=True):
                 f"{len(updates)} nodes wrote to it in one step, and it keeps only the last value; "
                 "give it a reducer: Annotated[T, fn]"
             )
-        return updates[0]
+        return updates[0] if type(updates[0]) is not Overwrite else updates[0].value
 
     def ready(self, value: Any) -> bool:
         return True
@@ -105,10 +111,17 @@ class BinaryOperatorAggregate(Struct, frozen=True):
 
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
         rest = iter(updates)
-        if value is UNSET:
+        if value is UNSET and type(updates[0]) is not Overwrite:
             value = self.start() if self.start else next(rest)
         for update in rest:
-            value = self.fold(value, update)
+            if type(update) is Overwrite:
+                return overwritten(updates)
+            try:
+                value = self.fold(value, update)
+            except GraphError:
+                raise
+            except Exception as error:
+                raise GraphError(f"its reducer failed on {update!r:.80}: {type(error).__name__}: {error}") from error
         return value
 
     def ready(self, value: Any) -> bool:
@@ -134,6 +147,8 @@ class Topic(Struct, frozen=True):
         return tuple[self.item, ...]
 
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
+        if overwrites(updates):
+            return tuple(overwritten(updates))
         known = () if value is UNSET else value
         return (*known, *(item for update in updates for item in update))
 
@@ -156,7 +171,7 @@ class Ephemeral(Struct, frozen=True):
         return self.of
 
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
-        return updates[-1]
+        return overwritten(updates) if overwrites(updates) else updates[-1]
 
     def ready(self, value: Any) -> bool:
         return True
@@ -182,6 +197,8 @@ class Barrier(Struct, frozen=True):
 
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
         seen = set[str]() if value is UNSET else set[str](value)
+        if unknown := [update for update in updates if not isinstance(update, str) or update not in self.names]:
+            raise GraphError(f"{unknown[0]!r} was written to it; it waits for {', '.join(sorted(self.names))}")
         return tuple(sorted(seen.union(updates)))
 
     def ready(self, value: Any) -> bool:
@@ -189,3 +206,20 @@ class Barrier(Struct, frozen=True):
 
     def woken(self, value: Any) -> Any:
         return UNSET
+
+
+def overwrites(updates: Sequence[Any]) -> bool:
+    """Whether one of them takes the place of the value."""
+    return any(type(update) is Overwrite for update in updates)
+
+
+def overwritten(updates: Sequence[Any]) -> Any:
+    """The value that stands for all others of a step, as one of them overwrites.
+
+    Raises:
+        GraphError: there are two such.
+    """
+    given = [update for update in updates if isinstance(update, Overwrite)]
+    if len(given) > 1:
+        raise GraphError(f"{len(given)} nodes overwrote it in one step")
+    return given[0].value

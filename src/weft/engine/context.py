@@ -53,6 +53,21 @@ class RunInfo(Protocol):
         """What holds its limits and budgets."""
         ...
 
+    @property
+    def rules(self) -> Any:
+        """What its tool calls are held to."""
+        ...
+
+    @property
+    def store(self) -> Any:
+        """Where it is kept; ``None`` for a run that nobody keeps."""
+        ...
+
+    @property
+    def fence(self) -> int:
+        """Under which it is driven: once another process takes it over, the store refuses this one's."""
+        ...
+
 
 class Host(Protocol):
     """What stands behind a context: the runtime, seen from the engine."""
@@ -84,6 +99,15 @@ class Intent(Protocol):
     @property
     def open(self) -> int:
         """The number of the try that was begun, and of which nobody knows how it came out; else 0."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """Why nobody knows it, as far as this process saw it; else nothing."""
+        ...
+
+    def earlier(self, name: str, arguments: Any) -> Any:
+        """What another line of this thread did that this would do again; ``None`` where there is nothing."""
         ...
 
     async def begin(self, what: Any) -> None:
@@ -167,13 +191,17 @@ class Context(Generic[D]):
     activation runs again after a crash; ``emit``, ``call`` and ``ask`` are all that it can do.
     """
 
-    __slots__ = ("_asked", "_called", "_host", "deps", "path", "run")
+    __slots__ = ("_asked", "_called", "_host", "_of", "deps", "path", "run")
 
-    def __init__(self, run: RunInfo, path: tuple[str, ...], deps: D, host: Host) -> None:
+    def __init__(
+        self, run: RunInfo, path: tuple[str, ...], deps: D, host: Host, of: "Context[Any] | None" = None
+    ) -> None:
         self.run = run
         self.path = path
         self.deps = deps
         self._host = host
+        self._of = of
+        """Whose calls and questions these are: the context that this one is another view of counts them."""
         self._called = 0
         self._asked = 0
 
@@ -191,9 +219,12 @@ class Context(Generic[D]):
 
         Durable: if this activation runs again, a call that was finished is not repeated.
         """
-        self._called += 1
+        if not isinstance(getattr(target, "name", None), str) or not callable(getattr(target, "graph", None)):
+            raise UsageError(f"an agent, a graph or a workflow can be called, not {target!r}")
+        own = self._of or self
+        own._called += 1
         try:
-            return await self._host.call((*self.path, f"{target.name}#{self._called}"), target, input)
+            return await self._host.call((*self.path, f"{target.name}#{own._called}"), target, input)
         finally:
             CURRENT.set(self)  # what was called has had contexts of its own
 
@@ -216,8 +247,9 @@ class Context(Generic[D]):
         Raises:
             QuestionExpired: its time was over, and it has no default.
         """
-        self._asked += 1
-        id = "/".join((*self.path, key or f"ask#{self._asked}"))
+        own = self._of or self
+        own._asked += 1
+        id = "/".join((*self.path, key or f"ask#{own._asked}"))
         return self._host.ask(Asked(id, self.path, payload, schema, seconds=expires, fallback=default))
 
 
@@ -250,23 +282,58 @@ class _Led(_Through):
         return self._host.call(self._place(path[:-1], target), target, input)
 
 
+class _Instead(_Through):
+    """What it calls and asks is not what the node called and asked that failed."""
+
+    def call(self, path: tuple[str, ...], target: Target, input: Any) -> Awaitable[Any]:
+        return self._host.call((*path[:-1], f"{path[-1]}.instead"), target, input)
+
+    def ask(self, asked: Asked) -> Any:
+        asked.id += ".instead"
+        return self._host.ask(asked)
+
+
+class _LedContext(Context[D]):
+    """A context whose questions are counted by somebody else."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, ctx: Context[D], host: _Through, key: Callable[[str | None], str]) -> None:
+        super().__init__(ctx.run, ctx.path, ctx.deps, cast("Host", host), ctx)
+        self._key = key
+
+    def ask(self, payload: Any, *, key: str | None = None, **options: Any) -> Any:
+        return super().ask(payload, key=self._key(key), **options)
+
+
 def heard(ctx: Context[D], beat: Callable[[], None]) -> Context[D]:
     """The same context; ``beat`` is called for everything that it emits."""
     return _hosted(ctx, _Heard(ctx._host, beat))  # pyright: ignore[reportPrivateUsage]  # of this module
 
 
-def led(ctx: Context[D], place: Callable[[tuple[str, ...], Target], tuple[str, ...]]) -> Context[D]:
-    """The same context; ``place`` says at which path a call is on record."""
-    return _hosted(ctx, _Led(ctx._host, place))  # pyright: ignore[reportPrivateUsage]  # of this module
+def led(
+    ctx: Context[D], place: Callable[[tuple[str, ...], Target], tuple[str, ...]], key: Callable[[str | None], str]
+) -> Context[D]:
+    """The same context; ``place`` says at which path a call is on record, ``key`` as what a question is known."""
+    return _LedContext(ctx, _Led(ctx._host, place), key)  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
+def instead(ctx: Context[D]) -> Context[D]:
+    """The same context for what takes the place of a node; from now on ``interrupt`` asks on its behalf."""
+    made = _hosted(ctx, _Instead(ctx._host))  # pyright: ignore[reportPrivateUsage]  # of this module
+    CURRENT.set(made)
+    return made
 
 
 def with_deps(ctx: Context[Any], deps: D) -> Context[D]:
     """The same context with other dependencies."""
-    return Context(ctx.run, ctx.path, deps, ctx._host)  # pyright: ignore[reportPrivateUsage]  # of this module
+    own = ctx._of or ctx  # pyright: ignore[reportPrivateUsage]  # of this module
+    return Context(ctx.run, ctx.path, deps, ctx._host, own)  # pyright: ignore[reportPrivateUsage]  # of this module
 
 
 def _hosted(ctx: Context[D], host: _Through) -> Context[D]:
-    return Context(ctx.run, ctx.path, ctx.deps, cast("Host", host))  # it hands on whatever it has not itself
+    own = ctx._of or ctx  # pyright: ignore[reportPrivateUsage]  # of this module
+    return Context(ctx.run, ctx.path, ctx.deps, cast("Host", host), own)  # it hands on whatever it has not itself
 
 
 CURRENT: ContextVar[Context[Any] | None] = ContextVar("weft.context", default=None)

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from weft.engine.channels import UNSET
-from weft.engine.graph import Graph, Update
+from weft.engine.graph import END, Graph, Update
 from weft.engine.step import Activation, Checkpoint, apply
 from weft.errors import GraphError
 
@@ -34,8 +34,8 @@ def edited(
     """The checkpoint as though ``node`` had made this update; the step stays, the caller gives it its number.
 
     An activation of the node that was to run has run by this, and its siblings stay. Where it was not to run, what
-    follows it runs instead of what was to. ``goto`` says what runs next, instead of all this. As ``NOBODY`` only the
-    values change: what is to run stays as it is.
+    follows it runs instead of what was to; a join after it that was to run still is. ``goto`` says what runs next,
+    instead of all this. As ``NOBODY`` only the values change: what is to run stays as it is.
 
     Raises:
         GraphError: there is no such node, or it may not write this.
@@ -46,17 +46,34 @@ def edited(
             raise GraphError(f"graph {graph.name!r} has no node {node!r}; there is: {known}")
         graph.check(node, update)
         mine = next((one for one in checkpoint.frontier if one.node == node), None)
-        before = checkpoint if mine is not None else replace(checkpoint, frontier=())
-        done = apply(graph, before, [(mine or Activation("", node), update)])
+        before = checkpoint
+        if mine is None:
+            mine = Activation("", node)
+            update, woken = _beside_joins(graph, checkpoint, update)
+            before = replace(checkpoint, frontier=(mine, *woken))
+        done = apply(graph, before, [(mine, update)])
     else:
         _check(graph, update)
         done = _valued(graph, checkpoint, update)
     if goto is not None:
+        goto = [name for name in goto if name != END]
         unknown = [name for name in goto if name not in graph.nodes]
         if unknown:
-            raise GraphError(f"graph {graph.name!r} has no node {unknown[0]!r} to go on to")
+            known = ", ".join(sorted(graph.nodes))
+            raise GraphError(f"graph {graph.name!r} has no node {unknown[0]!r} to go on to; there is: {known}")
         done = replace(done, frontier=tuple([Activation(f"{done.step}:{name}", name) for name in dict.fromkeys(goto)]))
     return replace(done, step=checkpoint.step)
+
+
+def _beside_joins(graph: Graph, checkpoint: Checkpoint, update: Update) -> tuple[Update, list[Activation]]:
+    """The update without what says to a join that its node is done, where that join was to run; it still is."""
+    woken = [one for one in checkpoint.frontier if not one.sent and _heard(graph, one) & update.writes.keys()]
+    heard = frozenset[str]().union(*[_heard(graph, one) for one in woken])
+    return replace(update, writes={name: value for name, value in update.writes.items() if name not in heard}), woken
+
+
+def _heard(graph: Graph, activation: Activation) -> frozenset[str]:
+    return frozenset(graph.nodes[activation.node].listens)
 
 
 def _check(graph: Graph, update: Update) -> None:

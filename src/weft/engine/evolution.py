@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -17,6 +17,12 @@ everything still fits, go on with the old version (which must be registered too)
 NO_MIGRATIONS: Mapping[tuple[str, str], Migration] = MappingProxyType({})
 
 
+def check_on_change(on_change: str) -> None:
+    """Raises: UsageError."""
+    if on_change not in get_args(OnChange):
+        raise UsageError(f"`on_change` is one of {', '.join(get_args(OnChange))}; not {on_change!r}")
+
+
 class Evolution(Struct, frozen=True, kw_only=True):
     """The version of a graph, and how it meets states of others."""
 
@@ -26,6 +32,11 @@ class Evolution(Struct, frozen=True, kw_only=True):
     """By (from, to). Chained: ``("1", "2")`` and ``("2", "3")`` bring a state from 1 to 3."""
     on_change: OnChange | None = None
     """``None`` leaves it to the app."""
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError (nobody knows what ``on_change`` means)."""
+        if self.on_change is not None:
+            check_on_change(self.on_change)
 
     def way(self, old: str) -> list[Migration] | None:
         """The functions that lead from version ``old`` to this one, the fewest there are; ``None`` where none do.
@@ -49,7 +60,7 @@ class Evolution(Struct, frozen=True, kw_only=True):
 def evolution(
     version: str, migrate: Mapping[tuple[str, str], Migration] | None = None, on_change: OnChange | None = None
 ) -> Evolution:
-    """Raises: UsageError, where a migration is not between two versions."""
+    """Raises: UsageError, where a migration is not between two versions, or ``on_change`` is none of its words."""
     for key in migrate or ():
         if len(key) != 2 or key[0] == key[1]:
             raise UsageError(f"a migration is from one version to another, not {key!r}")

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -59,6 +59,7 @@ State: TypeAlias = Mapping[str, Any]
 NodeFn: TypeAlias = Callable[[State, Any, Context[Any]], Awaitable[Update]]
 FollowFn: TypeAlias = Callable[[State, Update], Awaitable[Update]]
 Schedule: TypeAlias = Literal["superstep", "eager"]
+Durability: TypeAlias = Literal["sync", "async"]
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -90,6 +91,8 @@ class Graph:
     ``writers`` says who may write a channel; one that is not in it may be written by every node.
     ``schedule`` is ``superstep`` (all activations of a step commit together) or ``eager`` (each
     commits when it is done and wakes what is ready); at most ``parallel`` nodes of a run work at once.
+    ``durability`` is ``sync`` (a step is on record before the next begins) or ``async`` (it may get there
+    with those that follow, while nothing waits: a crash may run some steps again).
     ``first`` says where an input may lead, for drawings.
 
     Raises:
@@ -100,6 +103,7 @@ class Graph:
         "allowed",
         "channels",
         "deferred",
+        "durability",
         "enter",
         "evolution",
         "first",
@@ -124,6 +128,7 @@ class Graph:
         enter: Callable[[Any], Update],
         leave: Callable[[State], Any],
         schedule: Schedule = "superstep",
+        durability: Durability = "sync",
         writers: Mapping[str, frozenset[str]] = NOTHING,
         evolution: Evolution = UNVERSIONED,
         first: Sequence[Link] = (),
@@ -136,11 +141,18 @@ class Graph:
         self.leave = leave
         self.evolution = evolution
         self.schedule: Schedule = schedule
+        self.durability: Durability = durability
         self.first = tuple(first)
         self.parallel = parallel
         self.guarded = frozenset(node.name for node in nodes if node.policy.guards)
         self.deferred = frozenset(node.name for node in nodes if node.defer)
         self.writers = MappingProxyType(dict(writers))
+        if durability not in get_args(Durability):
+            raise GraphError(f"durability of graph {name!r} is 'sync' or 'async', not {durability!r}")
+        if schedule not in get_args(Schedule):
+            raise GraphError(f"the schedule of graph {name!r} is 'superstep' or 'eager', not {schedule!r}")
+        if parallel is not None and parallel < 1:
+            raise GraphError(f"of graph {name!r} {parallel!r} nodes may work at once: one is the least")
         if len(self.nodes) != len(nodes):
             raise GraphError(f"graph {name!r} has two nodes of the same name")
         self._check_names()
@@ -178,9 +190,19 @@ class Graph:
                 if channel not in self.allowed[node]:
                     may = ", ".join(sorted(self.writers[channel])) or "nobody"
                     raise GraphError(f"node {node!r} may not write to channel {channel!r}; only {may} may")
-        for target in (*update.goto, *(send.node for send in update.sends)):
+        if update.goto or update.sends:
+            self.lead(f"node {node!r}", update)
+
+    def lead(self, who: str, update: Update) -> None:
+        """See that an update goes on to nodes that are there.
+
+        Raises:
+            GraphError: it does not.
+        """
+        for target in (*update.goto, *[send.node for send in update.sends]):
             if target not in self.nodes:
-                raise GraphError(f"node {node!r} goes on to {target!r}; graph {self.name!r} has no such node")
+                known = ", ".join(sorted(self.nodes))
+                raise GraphError(f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {known}")
 
     def _writable(self, node: str) -> frozenset[str]:
         return frozenset(key for key in self.channels if key not in self.writers or node in self.writers[key])
@@ -190,6 +212,7 @@ class Graph:
             self._known(node.name, "runs after", node.then, self.nodes)
             self._known(node.name, "listens to", node.listens, self.channels)
             self._known(node.name, "handles errors with", node.policy.handlers, self.nodes)
+        self._known("writes=", "names", tuple(self.writers), self.channels)
         for channel, writers in self.writers.items():
             self._known(channel, "may be written by", tuple(writers), self.nodes)
 

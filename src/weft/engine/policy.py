@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
 from weft.engine.breaker import Breaker
 from weft.engine.cache import Cache
-from weft.errors import CircuitOpen, WeftError
+from weft.errors import CircuitOpen, UsageError, WeftError
 
 Retryable: TypeAlias = tuple[type[Exception], ...] | Callable[[Exception], bool]
 
@@ -16,8 +16,18 @@ Effect: TypeAlias = Literal["read", "idempotent", "once"]
 """What running it a second time would do: nothing to the world, the same again, or harm."""
 
 
+def see_effect(effect: Any) -> None:
+    """Raises: UsageError, where it is none: a word that is taken for another one would let harm be done twice."""
+    if effect not in get_args(Effect):
+        raise UsageError(f"an effect is 'read', 'idempotent' or 'once', not {effect!r}")
+
+
 class Retry(Struct, frozen=True, kw_only=True):
-    """Try again, with growing pauses."""
+    """Try again, with growing pauses.
+
+    Raises:
+        UsageError: there is no first attempt, or a pause is less than nothing.
+    """
 
     attempts: int = 3
     """In all, the first one included."""
@@ -28,6 +38,10 @@ class Retry(Struct, frozen=True, kw_only=True):
     jitter: bool = True
     on: Retryable | None = None
     """Which errors; by default Weft's own that are ``retryable``, but not an open circuit."""
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.pause < 0 or self.factor < 0 or self.longest < 0:
+            raise UsageError(f"a retry has one attempt or more, and pauses of 0 seconds or more, not {self!r}")
 
     def pause_before(self, attempt: int) -> float:
         """Seconds to wait before ``attempt`` (2 is the first retry)."""
@@ -73,6 +87,18 @@ class Policy(Struct, frozen=True, kw_only=True):
     on_error: str | None = None
     """The node that takes over when all that failed too; a ``Send`` brings it a ``Failure``."""
     effect: Effect = "idempotent"
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError, for what can never be meant."""
+        see_effect(self.effect)
+        for name, seconds in (("timeout", self.timeout), ("idle_timeout", self.idle)):
+            if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):  # pyright: ignore[reportUnnecessaryIsInstance]  # from users
+                raise UsageError(f"{name} is a number of seconds above 0, not {seconds!r}")
+        retries: Any = self.retry if isinstance(self.retry, tuple) else (self.retry,)
+        for kind, given in ((Retry, retries), (Cache, (self.cache,)), (Breaker, (self.breaker,))):
+            for one in given:
+                if one is not None and not isinstance(one, kind):
+                    raise UsageError(f"a {kind.__name__} is wanted, not {one!r}")
 
     @property
     def handlers(self) -> tuple[str, ...]:

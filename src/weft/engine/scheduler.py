@@ -84,7 +84,8 @@ async def drive(
             checkpoint = changed
         if not (frontier := checkpoint.frontier):
             return checkpoint
-        _within(checkpoint, last, graph)
+        if checkpoint.step >= last:
+            raise _looping(graph)
         state = MappingProxyType(checkpoint.values)
         if len(frontier) == 1 and not finished:
             activation = frontier[0]
@@ -103,10 +104,9 @@ async def drive(
             await durable
 
 
-def _within(checkpoint: Checkpoint, last: int, graph: Graph) -> None:
-    if checkpoint.step >= last:
-        words = f"graph {graph.name!r} took more steps than its limit allows; does it loop?"
-        raise Paused((), LimitExceeded(words, "recursion"))
+def _looping(graph: Graph) -> Paused:
+    words = f"graph {graph.name!r} took more steps than its limit allows; does it loop?"
+    return Paused((), LimitExceeded(f"{words} A run that is resumed counts them anew", "recursion"))
 
 
 async def _side_by_side(
@@ -218,7 +218,8 @@ class _Eager:
         await self._commit(activation, update)
 
     async def _commit(self, activation: Activation, update: Update) -> None:
-        _within(self._checkpoint, self._last, self._graph)
+        if self._checkpoint.step >= self._last:
+            raise _looping(self._graph)
         self._checkpoint = apply(self._graph, self._checkpoint, [(activation, update)])
         if (durable := self._recorder.commit(self._checkpoint)) is not None:
             await durable

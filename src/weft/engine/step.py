@@ -8,7 +8,7 @@ order in every run. Everything that is hard
 about concurrency, retries and crashes lives elsewhere, so this can be tested with tables.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -45,8 +45,13 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
 
 
 def begin(graph: Graph, checkpoint: Checkpoint, input: Any) -> Checkpoint:
-    """The checkpoint with ``input`` written, as though a node had done it."""
+    """The checkpoint with ``input`` written, as though a node had done it.
+
+    Raises:
+        GraphError: it cannot be written, or leads to a node that is not there.
+    """
     update = graph.enter(input)
+    graph.lead("the input", update)
     return _next(graph, checkpoint, (), (update,), {}, [])
 
 
@@ -99,21 +104,28 @@ def _next(
                 written[name].append(value)
             else:
                 written[name] = [value]
-        for name in update.goto:
-            woken[name] = None
+        if update.goto:
+            for name in update.goto:
+                woken[name] = None
         if update.sends:
             sends.extend(update.sends)
-    values = _merge(graph, checkpoint.values, rest, written, woken)
-    step = checkpoint.step + 1
-    held = checkpoint.held
+    values = _merge(graph, checkpoint.values, rest, written, woken) if written or graph.passing else checkpoint.values
+    step, held = checkpoint.step + 1, checkpoint.held
     if graph.deferred:
         woken, held = _hold(graph, woken, held, idle=not rest and not sends)
-    frontier = [Activation(f"{step}:{name}", name) for name in (sorted(woken) if len(woken) > 1 else woken)]
-    if sends:
-        frontier.extend([Activation(f"{step}:{s.node}#{i}", s.node, s.payload, True) for i, s in enumerate(sends)])
-    return Checkpoint(
-        step=step, values=values, frontier=(*rest, *frontier) if rest else tuple(frontier), held=held, written=written
-    )
+    if len(woken) == 1 and not sends and not rest:
+        (name,) = woken
+        frontier = (Activation(f"{step}:{name}", name),)
+    else:
+        frontier = (*rest, *_activations(step, woken, sends))
+    return Checkpoint(step=step, values=values, frontier=frontier, held=held, written=written)
+
+
+def _activations(step: int, woken: dict[str, None], sends: Sequence[Send]) -> Iterator[Activation]:
+    for name in sorted(woken):
+        yield Activation(f"{step}:{name}", name)
+    for i, send in enumerate(sends):
+        yield Activation(f"{step}:{send.node}#{i}", send.node, send.payload, True)
 
 
 def _hold(
@@ -132,22 +144,20 @@ def _merge(
     written: Mapping[str, list[Any]],
     woken: dict[str, None],
 ) -> Mapping[str, Any]:
-    if not written and not graph.passing:
-        return before
-    values = dict(before)
+    values = {**before}
     for name in graph.passing:
         if name in values and name not in written and not _awaited(graph, name, rest):
             del values[name]
+    channels, listening = graph.channels, graph.listeners
     for name, updates in written.items():
-        channel = graph.channels[name]
+        channel = channels[name]
         try:
             value = channel.merge(values.get(name, UNSET), updates)
         except GraphError as error:
-            raise GraphError(f"channel {name!r} of graph {graph.name!r}: {error}") from None
-        listeners = graph.listeners.get(name)
-        if listeners and channel.ready(value):
+            raise GraphError(f"channel {name!r} of graph {graph.name!r}: {error}") from error.__cause__
+        if name in listening and channel.ready(value):
             value = channel.woken(value)
-            for listener in listeners:
+            for listener in listening[name]:
                 woken[listener] = None
         if value is UNSET:
             values.pop(name, None)

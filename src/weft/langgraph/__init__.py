@@ -1,8 +1,8 @@
 """LangGraph beside Weft: its checkpoints in a Weft store, its graphs as nodes, its words on Weft's engine.
 
 ``from weft.langgraph import StateGraph, START, END, interrupt, MemorySaver`` needs no other package: a graph that was
-written for LangGraph runs on Weft's engine. ``checkpointer``, ``WeftSaver`` and ``from_langgraph`` are for graphs that
-go on running on LangGraph's own, and need it: ``pip install 'weft[langgraph]'``.
+written for LangGraph runs on Weft's engine. ``checkpointer``, ``WeftSaver``, ``item_store``, ``WeftStore`` and
+``from_langgraph`` are for graphs that go on running on LangGraph's own, and need it: ``pip install 'weft[langgraph]'``.
 """
 
 from importlib import import_module
@@ -11,27 +11,30 @@ from typing import TYPE_CHECKING, Any
 from weft.errors import UsageError
 from weft.langgraph.compiled import CompiledStateGraph, StateGraph
 from weft.langgraph.current import get_config, get_runtime, get_store, get_stream_writer, interrupt
+from weft.langgraph.errors import (
+    EmptyInputError,
+    GraphInterrupt,
+    GraphRecursionError,
+    InvalidUpdateError,
+    NodeInterrupt,
+)
+from weft.langgraph.looking import WeftCheckpointer
 from weft.langgraph.messages import REMOVE_ALL_MESSAGES, MessagesState, RemoveMessage, add_messages
-from weft.langgraph.points import (
+from weft.langgraph.savers import (
     AsyncPostgresSaver,
     AsyncSqliteSaver,
     InMemorySaver,
     MemorySaver,
     PostgresSaver,
     SqliteSaver,
-    WeftCheckpointer,
 )
 from weft.langgraph.words import (
     END,
     START,
     CachePolicy,
     Command,
-    EmptyInputError,
-    GraphRecursionError,
     InMemoryCache,
     Interrupt,
-    InvalidUpdateError,
-    NodeInterrupt,
     Overwrite,
     RetryPolicy,
     Runtime,
@@ -43,12 +46,15 @@ from weft.langgraph.words import (
 if TYPE_CHECKING:
     from weft.langgraph.foreign import LangGraph, from_langgraph
     from weft.langgraph.saver import WeftSaver, checkpointer
+    from weft.langgraph.storing import WeftStore, item_store
 
 _OF_LANGGRAPH = {
     "LangGraph": "foreign",
     "from_langgraph": "foreign",
     "WeftSaver": "saver",
     "checkpointer": "saver",
+    "WeftStore": "storing",
+    "item_store": "storing",
 }
 
 __all__ = [
@@ -61,6 +67,7 @@ __all__ = [
     "Command",
     "CompiledStateGraph",
     "EmptyInputError",
+    "GraphInterrupt",
     "GraphRecursionError",
     "InMemoryCache",
     "InMemorySaver",
@@ -82,6 +89,7 @@ __all__ = [
     "StreamWriter",
     "WeftCheckpointer",
     "WeftSaver",
+    "WeftStore",
     "add_messages",
     "checkpointer",
     "from_langgraph",
@@ -90,6 +98,7 @@ __all__ = [
     "get_store",
     "get_stream_writer",
     "interrupt",
+    "item_store",
 ]
 
 

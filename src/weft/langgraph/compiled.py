@@ -1,35 +1,27 @@
 """A compiled graph with LangGraph's verbs: invoke, stream, and the state of its threads."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, Literal, TypeVar, is_typeddict
+from copy import copy
+from typing import Any, Literal, Self, TypeVar
 
-from weft.engine.context import Asked, Interrupted
-from weft.langgraph.blocking import loop, wait
-from weft.langgraph.builder import Built, Declared, ToParent
+from pydantic import TypeAdapter
+
+from weft.langgraph.blocking import wait
+from weft.langgraph.builder import Built
 from weft.langgraph.by_hand import updated
-from weft.langgraph.current import Task, running
-from weft.langgraph.points import Point, WeftCheckpointer
+from weft.langgraph.declared import Declared
+from weft.langgraph.drawing import drawn
+from weft.langgraph.invoking import Runs, merged_config
+from weft.langgraph.looking import WeftCheckpointer
 from weft.langgraph.running import Invocation
-from weft.langgraph.state import entries, listed
-from weft.langgraph.streaming import Parts, Shared, ordered
-from weft.langgraph.words import (
-    START,
-    Config,
-    InvalidUpdateError,
-    PregelTask,
-    StateSnapshot,
-    StateUpdate,
-)
-
-_MODES = ("values", "updates", "checkpoints", "tasks", "debug", "messages", "custom")
-
+from weft.langgraph.schemas import json_schema
+from weft.langgraph.snapshots import NOBODY, located, shown_at, snapshot, standing
+from weft.langgraph.words import START, Config, StateSnapshot, StateUpdate
 
 S = TypeVar("S")
 
 
-class CompiledStateGraph:
+class CompiledStateGraph(Runs):
     """Runs in this process, on Weft's engine; its checkpoints are in a Weft store."""
 
     def __init__(
@@ -47,175 +39,89 @@ class CompiledStateGraph:
         self.builder, self.checkpointer, self.cache, self.store, self.name = builder, checkpointer, cache, store, name
         self.interrupt_before, self.interrupt_after = interrupt_before, interrupt_after
         self.config = config or {}
-        self.built = Built(builder, name)
+        self.context_schema = builder.context_schema
+        self.built = self._build(builder, name)
 
-    def with_config(self, config: Config | None = None, **more: Any) -> "CompiledStateGraph":
+    def _build(self, builder: Declared[Any], name: str) -> Built:
+        return Built(builder, name)
+
+    def with_config(self, config: Config | None = None, **more: Any) -> Self:
         """The same graph, with what each run's config begins with."""
-        return CompiledStateGraph(
-            self.builder,
-            checkpointer=self.checkpointer,
-            cache=self.cache,
-            store=self.store,
-            interrupt_before=self.interrupt_before,
-            interrupt_after=self.interrupt_after,
-            name=self.name,
-            config=_merged(self.config, {**(config or {}), **more}),
-        )
+        return self.copy({"config": merged_config(self.config, {**(config or {}), **more})})
 
-    # Run
+    def copy(self, update: Mapping[str, Any] | None = None) -> Self:
+        """The same graph, with other attributes."""
+        made = copy(self)
+        for key, value in (update or {}).items():
+            setattr(made, key, value)
+        return made
 
-    async def astream(
-        self,
-        input: Any,
-        config: Config | None = None,
-        *,
-        context: Any = None,
-        stream_mode: str | Sequence[str] | None = None,
-        output_keys: Any = None,
-        interrupt_before: Any = None,
-        interrupt_after: Any = None,
-        durability: str | None = None,
-        subgraphs: bool = False,
-        **_: Any,
-    ) -> AsyncGenerator[Any]:
-        """What happens, as ``stream_mode`` says: updates of nodes, whole values, messages, what nodes write ...
+    def get_name(self, *_: Any, name: str | None = None) -> str:
+        return name or self.name
 
-        Several modes give ``(mode, data)``; ``subgraphs`` puts the namespace before it.
+    @property
+    def nodes(self) -> Mapping[str, Any]:
+        """What runs, by name; the start is one of them."""
+        return {START: None, **self.built.specs}
+
+    @property
+    def channels(self) -> Mapping[str, Any]:
+        return self.built.channels
+
+    def get_subgraphs(self, *, namespace: str | None = None, recurse: bool = False) -> Generator[tuple[str, Any]]:
+        """The graphs that its nodes run, by name; with ``recurse`` those inside them too."""
+        for name, graph in self.built.inner.items():
+            if namespace in (None, name):
+                yield name, graph
+            if recurse and namespace in (None, name):
+                yield from [(f"{name}|{inner}", one) for inner, one in graph.get_subgraphs(recurse=True)]
+
+    async def aget_subgraphs(self, **options: Any) -> AsyncGenerator[tuple[str, Any]]:
+        """``get_subgraphs``, for code that awaits."""
+        for one in self.get_subgraphs(**options):
+            yield one
+
+    def get_graph(self, config: Config | None = None, *, xray: int | bool = False) -> Any:
+        """Its drawing: LangChain's ``Graph``, with ``draw_mermaid()`` and its kin.
+
+        Raises:
+            UsageError: ``langchain_core`` is not installed.
         """
-        parent = running.get()
-        modes = (stream_mode or "updates",) if stream_mode is None or isinstance(stream_mode, str) else stream_mode
-        single = stream_mode is None or isinstance(stream_mode, str)
-        if unknown := [mode for mode in modes if mode not in _MODES]:
-            raise ValueError(f"there is no stream mode {unknown[0]!r}: {', '.join(_MODES)}")
-        parts = Parts()
-        depth = len(parent.config["configurable"]["checkpoint_ns"].split("|")) if parent is not None else 0
+        return drawn(self, xray)
 
-        def emit(namespace: tuple[str, ...], mode: str, data: Any) -> None:
-            if mode in modes and (subgraphs or len(namespace) <= depth or mode == "messages"):
-                parts.put((namespace, mode, data))
-            if parent is not None:
-                parent.run.shared.emit(namespace, mode, data)
+    async def aget_graph(self, config: Config | None = None, *, xray: int | bool = False) -> Any:
+        """``get_graph``, for code that awaits."""
+        return drawn(self, xray)
 
-        made = self._invocation(config, context, emit, (interrupt_before, interrupt_after))
-        task = asyncio.create_task(_resting(made, input, nested=parent is not None))
-        task.add_done_callback(lambda _: parts.close())
-        try:
-            async for namespace, mode, told in parts.all():
-                data: Any = _only(told, output_keys) if mode in ("values", "updates") else told
-                part = (*((namespace,) if subgraphs else ()), *(() if single else (mode,)), data)
-                yield part if len(part) > 1 else data
-            await task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    def clear_cache(self, nodes: Sequence[str] | None = None) -> None:
+        """Forget the kept results of these nodes, or of all."""
+        names = self.built.specs if nodes is None else nodes
+        kept: dict[Any, Any] = {} if self.cache is None else self.cache.kept
+        for key in [key for key in kept if key[0] == self.name and key[1] in names]:
+            del kept[key]
 
-    async def ainvoke(
-        self, input: Any, config: Config | None = None, *, stream_mode: Any = "values", **options: Any
-    ) -> Any:
-        """The state at the end; with ``__interrupt__`` in it where the graph waits."""
-        if stream_mode != "values":
-            return [part async for part in self.astream(input, config, stream_mode=stream_mode, **options)]
-        keys = options.pop("output_keys", None) or self.built.output.keys
-        latest: Any = None
-        interrupts: list[Any] = []
-        async with aclosing(
-            self.astream(input, config, stream_mode=["updates", "values"], output_keys=None, **options)
-        ) as parts:
-            async for mode, data in parts:
-                if mode == "values":
-                    latest = data
-                else:
-                    interrupts.extend(data.get("__interrupt__", ()))
-        latest = latest if keys == ("__root__",) else _only(latest, keys)
-        return {**(entries(latest) or {}), "__interrupt__": interrupts} if interrupts else latest
+    async def aclear_cache(self, nodes: Sequence[str] | None = None) -> None:
+        """``clear_cache``, for code that awaits."""
+        self.clear_cache(nodes)
 
-    def stream(self, input: Any, config: Config | None = None, **options: Any) -> Generator[Any]:
-        """``astream`` for programs without an event loop."""
-        on = self._loop()
-        generator = self.astream(input, config, **options)
-        try:
-            while True:
-                try:
-                    yield wait(generator.__anext__(), on=on)  # pyright: ignore[reportArgumentType]  # it is a coroutine
-                except StopAsyncIteration:
-                    return
-        finally:
-            wait(generator.aclose(), on=on)
+    def get_input_jsonschema(self, config: Config | None = None) -> dict[str, Any]:
+        """The schema of what it takes, as JSON Schema."""
+        return json_schema(self.builder.input_schema, f"{self.name}Input")
 
-    def invoke(self, input: Any, config: Config | None = None, **options: Any) -> Any:
-        """``ainvoke`` for programs without an event loop."""
-        return wait(self.ainvoke(input, config, **options), on=self._loop())
+    def get_output_jsonschema(self, config: Config | None = None) -> dict[str, Any]:
+        """The schema of what it gives, as JSON Schema."""
+        return json_schema(self.builder.output_schema, f"{self.name}Output")
 
-    async def abatch(self, inputs: Sequence[Any], config: Any = None, **options: Any) -> list[Any]:
-        """Several inputs side by side."""
-        configs = listed(config) or [config] * len(inputs)
-        runs = [self.ainvoke(one, of, **options) for one, of in zip(inputs, configs, strict=True)]
-        return list(await asyncio.gather(*runs))
-
-    def batch(self, inputs: Sequence[Any], config: Any = None, **options: Any) -> list[Any]:
-        return wait(self.abatch(inputs, config, **options), on=self._loop())
-
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        now = running.get()
-        return now.loop if now is not None else loop()
-
-    def _invocation(self, config: Config | None, context: Any, emit: Any, breakpoints: tuple[Any, Any]) -> Invocation:
-        parent = running.get()
-        merged = _merged(self.config, config or {})
-        before = breakpoints[0] if breakpoints[0] is not None else self.interrupt_before
-        after = breakpoints[1] if breakpoints[1] is not None else self.interrupt_after
-        if parent is not None:
-            return self._nested(parent, merged, emit, (before, after))
-        merged.setdefault("recursion_limit", 10_007)
-        saver = self.checkpointer if isinstance(self.checkpointer, WeftCheckpointer) else None
-        if saver is not None and "thread_id" not in merged.get("configurable", {}):
-            raise ValueError(
-                "Checkpointer requires one or more of the following 'configurable' keys: "
-                "thread_id, checkpoint_ns, checkpoint_id"
-            )
-        shared = Shared(emit, self._context(context), self.store)
-        return Invocation(self, merged, saver, shared, breakpoints=(before, after))
-
-    def _nested(self, parent: Task, config: Config, emit: Any, breakpoints: tuple[Any, Any]) -> Invocation:
-        """As part of a node of another graph: its thread, its context, a namespace below."""
-        outer: Invocation = parent.run
-        namespace: str = parent.config["configurable"]["checkpoint_ns"]
-        if parent.nested:
-            namespace = f"{namespace}|{parent.nested}"
-        parent.nested += 1
-        saver = outer.saver
-        if isinstance(self.checkpointer, WeftCheckpointer):
-            saver = self.checkpointer
-        elif self.checkpointer is True:
-            namespace = "|".join(part.partition(":")[0] for part in namespace.split("|"))
-        elif self.checkpointer is False:
-            saver = None
-        merged = _merged(parent.config, config)
-        if saver is not None and "thread_id" not in merged["configurable"]:
-            saver = None
-        shared = Shared(emit, outer.shared.context, outer.shared.store)
-        shared.resume, shared.spare = outer.shared.resume, outer.shared.spare
-        resuming = outer.resuming and bool(outer.shared.resume)
-        return Invocation(self, merged, saver, shared, namespace=namespace, resuming=resuming, breakpoints=breakpoints)
-
-    def _context(self, context: Any) -> Any:
-        schema, given = self.builder.context_schema, entries(context)
-        if given is None or schema is None or is_typeddict(schema) or schema is dict:
-            return context
-        return schema(**given)
+    def get_context_jsonschema(self) -> dict[str, Any] | None:
+        schema = self.builder.context_schema
+        return None if schema is None else TypeAdapter(schema).json_schema()
 
     # The state of threads
 
     async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
-        """The state of a thread now, or at ``checkpoint_id``."""
+        """The state of a thread now, or at ``checkpoint_id``; with ``subgraphs`` that of those inside too."""
         saver, config = self._saver(config)
-        configurable = config["configurable"]
-        trail = saver.trail(configurable["thread_id"], configurable.get("checkpoint_ns", ""))
-        id = configurable.get("checkpoint_id")
-        point = await saver.get(trail, id)
-        if point is None:
-            return StateSnapshot({}, (), config, None, None, None, (), ())
-        return self._snapshot(point, config, latest=id is None)
+        return await snapshot(self, saver, config, subgraphs=subgraphs)
 
     async def aget_state_history(
         self,
@@ -227,11 +133,14 @@ class CompiledStateGraph:
     ) -> AsyncGenerator[StateSnapshot]:
         """All states of a thread, newest first."""
         saver, config = self._saver(config)
-        configurable = config["configurable"]
-        trail = saver.trail(configurable["thread_id"], configurable.get("checkpoint_ns", ""))
+        namespace = config["configurable"].get("checkpoint_ns", "")
+        made, id = standing(located(self, namespace), namespace, saver, config)
+        assert made.trail is not None
         until = before["configurable"].get("checkpoint_id") if before else None
-        for point in await saver.list(trail, before=until, limit=limit, filter=filter):
-            yield self._snapshot(point, config, latest=False)
+        for point in await saver.points(made.trail, before=until, limit=limit, filter=filter):
+            if id is None or point.id == id:
+                made.point = point
+                yield await shown_at(made, latest=False)
 
     async def aupdate_state(
         self, config: Config, values: Any, as_node: str | None = None, task_id: str | None = None
@@ -241,21 +150,31 @@ class CompiledStateGraph:
         Raises:
             InvalidUpdateError: it is not clear which node, or there is no such node.
         """
-        return await self.abulk_update_state(config, [[StateUpdate(values, as_node)]])
+        return await self.abulk_update_state(config, [[StateUpdate(values, as_node, task_id)]])
 
     async def abulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> Config:
-        """Several of them, one superstep after the other."""
+        """Several of them, one superstep after the other.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not supersteps:
+            raise ValueError("No supersteps provided")
+        if any(not updates for updates in supersteps):
+            raise ValueError("No updates provided")
         saver, config = self._saver(config)
-        shared = Shared(_unheard, None, self.store)
         namespace = config["configurable"].get("checkpoint_ns", "")
-        made = Invocation(self, config, saver, shared, namespace=namespace)
+        inner = located(self, namespace)
+        known, id = standing(inner, namespace, saver, config)
+        made = Invocation(inner, known.config, saver, NOBODY, namespace=known.namespace)
+        made.parents = known.parents
         assert made.trail is not None
-        id = config["configurable"].get("checkpoint_id")
-        point = await saver.get(made.trail, id)
+        point = await saver.find(made.trail, id)
         if point is not None:
             made.point = point
+            made.parents = point.metadata.get("parents") or made.parents
         else:
-            made.point.metadata["step"] = -1
+            made.point.metadata["step"] = -1 if supersteps[0][0].as_node != "__input__" else -2
         for index, updates in enumerate(supersteps):
             await updated(made, updates, apply_done=id is None and index == 0)
         return made.at(made.point.id)
@@ -264,6 +183,8 @@ class CompiledStateGraph:
         return wait(self.aget_state(config, subgraphs=subgraphs), on=self._loop())
 
     def get_state_history(self, config: Config, **options: Any) -> Generator[StateSnapshot]:
+        """``aget_state_history`` for programs without an event loop."""
+
         async def all() -> list[StateSnapshot]:
             return [one async for one in self.aget_state_history(config, **options)]
 
@@ -276,38 +197,10 @@ class CompiledStateGraph:
         return wait(self.abulk_update_state(config, supersteps), on=self._loop())
 
     def _saver(self, config: Config) -> tuple[WeftCheckpointer, Config]:
-        merged = _merged(self.config, config)
+        merged = merged_config(self.config, config)
         if not isinstance(self.checkpointer, WeftCheckpointer):
             raise ValueError("No checkpointer set")
         return self.checkpointer, merged
-
-    def _snapshot(self, point: Point, config: Config, *, latest: bool) -> StateSnapshot:
-        saver = self.checkpointer if isinstance(self.checkpointer, WeftCheckpointer) else None
-        namespace = config["configurable"].get("checkpoint_ns", "")
-        made = Invocation(self, config, saver, Shared(_unheard, None, None), namespace=namespace)
-        made.point = point
-        tasks: list[PregelTask] = []
-        next = ordered(self.built, point.checkpoint.frontier)
-        for one in next:
-            update = point.done.get(one.id)
-            result = None if update is None else {k: v for k, v in update.writes.items() if k in self.built.keys}
-            if one.node == START:
-                result = one.payload
-            path = ("__pregel_push", 0) if one.sent else ("__pregel_pull", one.node)
-            asked = tuple(point.asked.get(one.id, ()))
-            if latest and update is not None:
-                asked = ()
-            tasks.append(PregelTask(made.task_id(one), one.node, path, point.errors.get(one.id), asked, None, result))
-        return StateSnapshot(
-            values=self.built.whole(point.checkpoint.values),
-            next=tuple([one.node for one in next if not latest or one.id not in point.done]),
-            config=made.at(point.id),
-            metadata=point.metadata,
-            created_at=point.at,
-            parent_config=None if point.parent is None else made.at(point.parent),
-            tasks=tuple(tasks),
-            interrupts=tuple([asked for task in tasks for asked in task.interrupts]),
-        )
 
 
 class StateGraph(Declared[S]):
@@ -330,46 +223,20 @@ class StateGraph(Declared[S]):
         Raises:
             ValueError: an edge leads nowhere, or nothing runs at the start.
         """
+        given: Any = checkpointer
+        if given not in (None, True, False) and not isinstance(given, WeftCheckpointer):
+            raise TypeError(
+                "Invalid checkpointer provided. Expected an instance of `BaseCheckpointSaver`, `True`, `False`, or "
+                f"`None`. Received {type(given).__name__}."
+            )
+        before, after = interrupt_before or (), interrupt_after or ()
+        self.validate([name for names in (before, after) if names != "*" for name in names])
         return CompiledStateGraph(
-            self.validate(),
+            self,
             checkpointer=checkpointer,
             cache=cache,
             store=store,
-            interrupt_before=interrupt_before or (),
-            interrupt_after=interrupt_after or (),
+            interrupt_before=before,
+            interrupt_after=after,
             name=name or "LangGraph",
         )
-
-
-async def _resting(made: Invocation, input: Any, *, nested: bool) -> None:
-    """Run it; within a node, what it waits for becomes the node's own wait, and what is for its parent goes there."""
-    try:
-        asked = await made.run(input)
-    except ToParent as command:
-        if nested:
-            raise
-        raise InvalidUpdateError("there is no parent graph for this command") from command
-    if nested and asked:
-        raise Interrupted(tuple([Asked(one.id, (), one, None) for one in asked]))
-
-
-def _unheard(namespace: tuple[str, ...], mode: str, data: Any) -> None:
-    """Nobody listens."""
-
-
-def _only(data: Any, keys: Any) -> Any:
-    values = entries(data)
-    if keys is None or values is None:
-        return data
-    if isinstance(keys, str):
-        return values.get(keys)
-    return {key: value for key, value in values.items() if key in keys or key.startswith("__")}
-
-
-def _merged(first: Config, then: Config) -> Config:
-    merged = {**first, **then}
-    for key in ("configurable", "metadata"):
-        if first.get(key) or then.get(key):
-            merged[key] = {**(first.get(key) or {}), **(then.get(key) or {})}
-    merged.setdefault("configurable", {})
-    return merged

@@ -1,5 +1,5 @@
 """Names with a meaning, as ``langgraph.constants`` offers them."""
 
-from weft.langgraph.words import END, START, TAG_HIDDEN, TAG_NOSTREAM
+from weft.langgraph.words import END, START, TAG_HIDDEN, TAG_NOSTREAM, Interrupt, Send
 
-__all__ = ["END", "START", "TAG_HIDDEN", "TAG_NOSTREAM"]
+__all__ = ["END", "START", "TAG_HIDDEN", "TAG_NOSTREAM", "Interrupt", "Send"]

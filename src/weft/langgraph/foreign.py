@@ -24,8 +24,7 @@ from weft.engine.graph import Graph, Node, State, Update
 from weft.errors import GraphError, LimitExceeded
 from weft.langgraph.saver import WeftSaver
 from weft.runtime.run import Runnable
-from weft.runtime.session import Stored
-from weft.storage.base import Scope
+from weft.storage.base import Scope, Store
 
 Compiled: TypeAlias = "Pregel[Any, Any, Any, Any]"
 Config: TypeAlias = dict[str, Any]
@@ -77,7 +76,7 @@ class LangGraph(Runnable[Any, Any]):
             if given is not _DONE:
                 await _through(graph, given, config, context, ctx)
             snapshot = await graph.aget_state(config)
-            if not snapshot.next:
+            if not snapshot.tasks:
                 values = _output(graph, snapshot)
                 return Update({"output": self._output(values)})
             given = _answered(graph, snapshot, ctx)
@@ -115,10 +114,11 @@ def from_langgraph(
 
 
 def _saver(ctx: Context[Any]) -> BaseCheckpointSaver[Any]:
-    store = Stored.store_of(ctx)
+    store: Store | None = ctx.run.store
     if store is None:
         return InMemorySaver()
-    return WeftSaver(store, Scope(ctx.run.workspace, ctx.run.user_id), below="/".join(ctx.path[:-1]))
+    scope, driver = Scope(ctx.run.workspace, ctx.run.user_id), (ctx.run.id, ctx.run.fence)
+    return WeftSaver(store, scope, below="/".join(ctx.path[:-1]), driver=driver)
 
 
 async def _through(graph: Compiled, given: Any, config: Any, context: Any, ctx: Context[Any]) -> None:
@@ -130,7 +130,8 @@ async def _through(graph: Compiled, given: Any, config: Any, context: Any, ctx: 
     modes: Any = ["updates", "messages", "custom"]
     try:
         astream: Any = cast("Any", graph).astream  # its overloads are not wholly typed
-        async with aclosing(astream(given, config, context=context, stream_mode=modes, subgraphs=True)) as parts:
+        kept: Any = {"stream_mode": modes, "subgraphs": True, "durability": "sync"}
+        async with aclosing(astream(given, config, context=context, **kept)) as parts:
             async for namespace, mode, data in parts:
                 _tell(ctx, namespace, mode, data)
     except GraphRecursionError as error:
@@ -157,7 +158,7 @@ def _answered(graph: Compiled, snapshot: StateSnapshot, ctx: Context[Any]) -> An
     Raises:
         Interrupted: not all of them are there yet.
     """
-    if not snapshot.next:
+    if not snapshot.tasks:  # "next" leaves out those that are done, though their step may not be
         return _DONE
     asked: list[Asked] = []
     answers: dict[str, Any] = {}

@@ -3,8 +3,12 @@
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Final, TypedDict, cast
+from typing import Annotated, Any, Final, cast
 from uuid import uuid4
+
+from typing_extensions import TypedDict
+
+from weft.langgraph.current import task
 
 REMOVE_ALL_MESSAGES: Final = "__remove_all__"
 
@@ -45,7 +49,32 @@ def add_messages(left: Any = None, right: Any = None, **options: Any) -> Any:
         else:
             places[id] = len(merged)
             merged.append(message)
-    return [message for message in merged if _id(message) not in gone]
+    return _formatted([message for message in merged if _id(message) not in gone], options.get("format"))
+
+
+def push_message(message: Any, *, state_key: str | None = "messages") -> Any:
+    """Tell a message at once, and write it to the state when the node is done.
+
+    Raises:
+        ValueError: it has no id.
+    """
+    now = task()
+    (made,) = [_message(message)]
+    if not _id(made):
+        raise ValueError("Message ID is required")
+    now.run.tell.say(now, made)
+    if state_key is not None:
+        now.pushed.setdefault(state_key, []).append(made)
+    return made
+
+
+def _formatted(messages: list[Any], format: str | None) -> list[Any]:
+    if format is None:
+        return messages
+    if format != "langchain-openai":
+        raise ValueError(f"Unrecognized format={format!r}. Expected one of 'langchain-openai', None.")
+    chat: Any = sys.modules["langchain_core.messages"]
+    return chat.convert_to_messages(chat.convert_to_openai_messages(messages))
 
 
 class MessagesState(TypedDict):
@@ -74,7 +103,7 @@ def _message(one: Any) -> Any:
 
 
 def _id(message: Any) -> str:
-    return cast("dict[str, str]", message)["id"] if isinstance(message, dict) else message.id
+    return cast("dict[str, str]", message).get("id", "") if isinstance(message, dict) else message.id
 
 
 def _identify(message: Any) -> None:

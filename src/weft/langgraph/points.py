@@ -1,20 +1,22 @@
-"""Checkpoints of the engine as points of a trail, and the savers that people name: memory, and files."""
+"""Checkpoints of the engine as points of a trail in a store."""
 
 import asyncio
+import os
 import random
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
 from weft.engine.graph import Send as EngineSend
 from weft.engine.graph import Update
 from weft.engine.step import Activation, Checkpoint
-from weft.langgraph.blocking import loop, wait
+from weft.langgraph.blocking import loop
 from weft.langgraph.serde import dumps, loads
+from weft.langgraph.words import Interrupt
+from weft.security.keys import master_in
 from weft.storage import open_store
 from weft.storage.base import Store
 from weft.storage.trails import Body, PointRow, Trail, WriteRow
@@ -50,7 +52,8 @@ class Point(Struct, kw_only=True):
     """All nodes that ever ran, the latest last."""
     done: dict[str, Update] = {}
     """What activations of the frontier have given already, by their ids."""
-    asked: dict[str, Sequence[Any]] = {}
+    asked: dict[str, Sequence[tuple[Interrupt, bool]]] = {}
+    """What tasks ask, and whether it is themselves who ask it, not something that they run."""
     answers: dict[str, list[Any]] = {}
     errors: dict[str, Any] = {}
 
@@ -59,10 +62,10 @@ class Point(Struct, kw_only=True):
         return self.metadata["step"]
 
 
-class WeftCheckpointer:
+class Points:
     """Keeps the points of graphs of ``weft.langgraph`` in a Weft store.
 
-    ``where`` is the address of a store, or one that is open. It is opened at first use.
+    ``where`` is the address of a store, or one that is open.
     """
 
     def __init__(self, where: str | Store = "sqlite://", *, workspace: str = "default", user: str = "local") -> None:
@@ -83,25 +86,34 @@ class WeftCheckpointer:
     async def _open(self) -> None:
         assert isinstance(self._where, str)
         if self._store is None:
-            opened = await open_store(self._where)
+            opened = await open_store(self._where, master=master_in(os.environ))
             if self._store is None:
                 self._store = opened
             else:
                 await opened.close()
 
-    async def put(self, trail: Trail, point: Point) -> None:
-        frontier = [(one.id, one.node, one.payload, one.sent) for one in point.checkpoint.frontier]
-        head = {"frontier": frontier, "step": point.checkpoint.step, "at": point.at, "by": point.by, "ran": point.ran}
+    async def keep(self, trail: Trail, point: Point, hidden: Collection[str] = ()) -> None:
+        """Put a point on record, but for the values of those channels that are ``hidden``."""
+        frontier = [(one.id, one.node, without(one.payload, hidden), one.sent) for one in point.checkpoint.frontier]
+        head = {
+            "frontier": frontier,
+            "step": point.checkpoint.step,
+            "held": point.checkpoint.held,
+            "at": point.at,
+            "by": point.by,
+            "ran": point.ran,
+        }
         values = point.checkpoint.values
+        versions = {key: version for key, version in point.versions.items() if key not in hidden}
         run = point.metadata.get("run_id")
         row = PointRow(
             id=point.id,
             parent=point.parent,
             run=None if run is None else str(run),
-            versions=point.versions,
+            versions=versions,
             head=dumps(head),
             about=dumps(point.metadata),
-            values={key: dumps(values[key]) for key, version in point.versions.items() if version == point.id},
+            values={key: dumps(values[key]) for key, version in versions.items() if version == point.id},
         )
         await (await self.store()).trails.put(trail, row)
 
@@ -114,11 +126,11 @@ class WeftCheckpointer:
         value = (dict(update.writes), sends, list(update.goto), update.instead)
         await self.write(trail, point, task, DONE, value)
 
-    async def get(self, trail: Trail, id: str | None = None) -> Point | None:
-        rows = await (await self.store()).trails.read(trail, id=id, limit=1)
-        return _point(rows[0]) if rows else None
+    async def find(self, trail: Trail, id: str | None = None, *, before: str | None = None) -> Point | None:
+        rows = await (await self.store()).trails.read(trail, id=id, before=before, limit=1)
+        return point_of(rows[0]) if rows else None
 
-    async def list(
+    async def points(
         self, trail: Trail, *, before: str | None, limit: int | None, filter: Mapping[str, Any] | None
     ) -> Sequence[Point]:
         def wanted(about: Body) -> bool:
@@ -127,89 +139,18 @@ class WeftCheckpointer:
 
         store = await self.store()
         rows = await store.trails.read(trail, before=before, limit=limit, wanted=wanted if filter else None)
-        return [_point(row) for row in rows]
-
-    async def adelete_thread(self, thread_id: str) -> None:
-        await (await self.store()).trails.delete(self.trail(thread_id))
-
-    def delete_thread(self, thread_id: str) -> None:
-        """Forget all of a thread."""
-        wait(self.adelete_thread(thread_id))
-
-    def setup(self) -> None:
-        """The tables are made when it is opened."""
-
-    async def aclose(self) -> None:
-        store, self._store = self._store, None
-        if store is not None and isinstance(self._where, str):
-            await store.close()
-
-    def close(self) -> None:
-        wait(self.aclose())
-
-    def __enter__(self) -> "WeftCheckpointer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> "WeftCheckpointer":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        store = self._store
-        if store is not None and isinstance(self._where, str):
-            with suppress(RuntimeError):
-                asyncio.run_coroutine_threadsafe(store.close(), loop())
+        return [point_of(row) for row in rows]
 
 
-class InMemorySaver(WeftCheckpointer):
-    """Memory that is gone with it."""
-
-    def __init__(self, **_: Any) -> None:
-        super().__init__("sqlite://")
-
-
-MemorySaver = InMemorySaver
+def without(payload: Any, hidden: Collection[str]) -> Any:
+    """A payload without what is never stored."""
+    values = cast("dict[str, Any]", payload) if isinstance(payload, dict) and hidden else None
+    if values is None:
+        return cast("Any", payload)
+    return {key: one for key, one in values.items() if key not in hidden}
 
 
-class SqliteSaver(WeftCheckpointer):
-    """A file, by ``from_conn_string("checkpoints.db")``."""
-
-    @classmethod
-    @contextmanager
-    def from_conn_string(cls, conn_string: str) -> "Generator[SqliteSaver]":
-        with cls("sqlite://" if conn_string in ("", ":memory:") else f"sqlite:///{conn_string}") as saver:
-            yield saver  # pyright: ignore[reportReturnType]  # ``cls`` made it
-
-
-class AsyncSqliteSaver(WeftCheckpointer):
-    """The same; ``async with AsyncSqliteSaver.from_conn_string("checkpoints.db")``."""
-
-    @classmethod
-    def from_conn_string(cls, conn_string: str) -> "AsyncSqliteSaver":
-        return cls("sqlite://" if conn_string in ("", ":memory:") else f"sqlite:///{conn_string}")
-
-
-class PostgresSaver(WeftCheckpointer):
-    """A PostgreSQL database, by ``from_conn_string("postgresql://...")``."""
-
-    @classmethod
-    def from_conn_string(cls, conn_string: str) -> "PostgresSaver":
-        return cls(conn_string)
-
-
-class AsyncPostgresSaver(PostgresSaver):
-    """The same."""
-
-    async def setup(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # awaited where it is async
-        """The tables are made when it is opened."""
-
-
-def _point(row: PointRow) -> Point:
+def point_of(row: PointRow) -> Point:
     head = loads(row.head)
     point = Point(
         id=row.id,
@@ -218,6 +159,7 @@ def _point(row: PointRow) -> Point:
             step=head["step"],
             values={key: loads(body) for key, body in row.values.items()},
             frontier=tuple([Activation(*one) for one in head["frontier"]]),
+            held=tuple(head.get("held", ())),
         ),
         versions=row.versions,
         metadata=loads(row.about),

@@ -2,34 +2,38 @@
 
 import asyncio
 import time
-import uuid
-from collections.abc import Awaitable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, cast
 
+from weft.engine.attempt import BEAT
 from weft.engine.context import Context, Interrupted
 from weft.engine.graph import Update
 from weft.engine.scheduler import Paused, drive
-from weft.engine.step import Activation, Checkpoint, begin
-from weft.errors import GraphError
-from weft.langgraph.builder import Built, Spec, ToParent, called
-from weft.langgraph.current import Task, running
-from weft.langgraph.points import ANSWERS, ASKED, ERROR, Point, WeftCheckpointer, new_id
-from weft.langgraph.state import changes, entries
-from weft.langgraph.streaming import Shared, Teller
-from weft.langgraph.words import (
-    START,
-    Command,
-    Config,
-    EmptyInputError,
+from weft.engine.step import Activation, Checkpoint
+from weft.errors import GraphError, NodeTimeout
+from weft.langgraph.beginning import Beginning, started
+from weft.langgraph.builder import Spec
+from weft.langgraph.calling import asks, called
+from weft.langgraph.chat import beating
+from weft.langgraph.current import Task, asked_id, running
+from weft.langgraph.errors import (
+    GraphDrained,
+    GraphInterrupt,
     GraphRecursionError,
-    Interrupt,
     InvalidUpdateError,
+    NodeCancelledError,
+    NodeError,
     NodeInterrupt,
-    Runtime,
+    NodeTimeoutError,
+    ParentCommand,
 )
-
-_NAMESPACE = uuid.UUID("6ba7b831-9dad-11d1-80b4-00c04fd430c8")
+from weft.langgraph.looking import WeftCheckpointer
+from weft.langgraph.managed import Steps
+from weft.langgraph.points import ANSWERS, ASKED, ERROR
+from weft.langgraph.streaming import Shared
+from weft.langgraph.words import START, Command, Config, ExecutionInfo, Interrupt, Runtime, TimeoutPolicy
 
 
 class Edge(Exception):
@@ -40,7 +44,7 @@ class Edge(Exception):
         self.checkpoint = checkpoint
 
 
-class Invocation:
+class Invocation(Beginning):
     """Runs a compiled graph from a point of its thread, or from the beginning, until it rests."""
 
     def __init__(
@@ -54,17 +58,17 @@ class Invocation:
         resuming: bool = False,
         breakpoints: tuple[Any, Any] = ((), ()),
     ) -> None:
-        self.compiled, self.config, self.saver, self.shared = compiled, config, saver, shared
-        self.built: Built = compiled.built
-        self.namespace, self.resuming = namespace, resuming
-        self.breakpoints = breakpoints
-        configurable = config.get("configurable", {})
-        self.trail = None if saver is None else saver.trail(configurable["thread_id"], namespace)
-        self.tell = Teller(self.built, namespace, shared.emit, self.task_id)
-        self._writing: list[asyncio.Task[None]] = []
-        self.point: Point = Point(id="", checkpoint=Checkpoint(), versions={}, metadata={"step": -2}, at="")
+        super().__init__(compiled, config, saver, shared, namespace)
+        self.resuming, self.breakpoints = resuming, breakpoints
         self._stop = 0
+        limit = config.get("max_concurrency")
+        self._gate = nullcontext() if limit is None else asyncio.Semaphore(limit)
         self._cached: set[str] = set()
+        self._rescued: set[str] = set()
+        """Activations that failed, and whose error handler took over."""
+        self._attempts: dict[str, tuple[int, float]] = {}
+        self.tasks: dict[str, Task] = {}
+        """What runs here now, by activation."""
 
     # From the beginning to rest
 
@@ -74,8 +78,18 @@ class Invocation:
         Raises:
             GraphRecursionError, InvalidUpdateError, Exception: what ended it.
         """
-        fresh = await self._begin(given)
-        self._stop = self._first_step + self.config.get("recursion_limit", 10_007) + 1
+        over = False
+        try:
+            asked = await self._until_rest(given)
+            over = asked is None
+            return asked
+        finally:
+            if not (over and self.namespace and self.compiled.checkpointer is not True):  # nobody comes back to it
+                await self.flush()
+
+    async def _until_rest(self, given: Any) -> Sequence[Interrupt] | None:
+        fresh = await self.begin(given)
+        self._stop = self.first_step + self.config.get("recursion_limit", 10_007) + 1
         passed = not fresh and self.resuming
         while True:
             if self.point.step + 1 > self._stop:
@@ -89,8 +103,14 @@ class Invocation:
             if not passed and self._breaks(self.breakpoints[0], [one.node for one in frontier]):
                 return self._rests_before()
             passed = False
+            if self.shared.edge is not None:
+                await self.shared.edge()
+            control = self.shared.control
+            if control is not None and control.drain_requested:
+                raise GraphDrained(control.drain_reason or "shutdown")
             if (asked := await self._step()) is not None:
                 return asked
+            self.resuming = False
             if self._breaks(self.breakpoints[1], self.point.by):
                 return self._rests_before()
 
@@ -98,208 +118,216 @@ class Invocation:
         return any(node != START and (where == "*" or node in where) for node in nodes)
 
     def _rests_before(self) -> Sequence[Interrupt]:
-        self.tell.emit("updates", {"__interrupt__": ()})
+        if not self.namespace:
+            self.tell.emit("updates", {"__interrupt__": ()})
         return ()
 
-    async def _begin(self, given: Any) -> bool:
-        """Find the point to go on from; whether a new input made it."""
-        id = self.config.get("configurable", {}).get("checkpoint_id") if not self.namespace else None
-        found = None
-        if self.saver is not None and self.trail is not None:
-            found = await self.saver.get(self.trail, id)
-        if found is not None:
-            self.point = found
-        command = cast("Command[Any]", given) if isinstance(given, Command) else None
-        self._first_step = self.point.step + 1
-        if found is not None and (given is None or command is not None or (self.namespace and self.resuming)):
-            await self._go_on(command, addressed=id is not None)
-            return False
-        if command is not None:
-            given = await self._commanded(command)
-        if given is None:
-            raise EmptyInputError(f"Received no input for {START}")
-        await self._enter(given)
-        return True
+    @property
+    def ending_step(self) -> bool:
+        """Whether all of the step is done, and the next point is about to be put on record."""
+        frontier = self.point.checkpoint.frontier
+        return bool(frontier) and all(one.id in self.point.done for one in frontier)
 
-    async def _enter(self, given: Any) -> None:
-        writes = changes(self.built.input.made(given), self.built.keys)
-        if not writes and not isinstance(given, Command):
-            raise InvalidUpdateError(
-                f"Must write to at least one of {list(self.built.input.keys)}" if entries(given) is not None else
-                f"Expected dict, got {given}"
-            )  # fmt: skip
-        before = self.point.checkpoint
-        entering = Activation("0:__start__", START, writes)
-        await self.put(Checkpoint(step=before.step, values=before.values, frontier=(entering,)), "input", ())
-
-    async def _commanded(self, command: Command[Any]) -> Any:
-        """A command where nothing is to be gone on from."""
-        if command.resume is not None and self.saver is None:
-            raise RuntimeError("Cannot use Command(resume=...) without checkpointer")
-        return command.update
-
-    async def _go_on(self, command: Command[Any] | None, *, addressed: bool) -> None:
-        self.resuming = True
-        point = self.point
-        answered = command is not None and command.resume is not None
-        if answered and command is not None:
-            self._answer(command.resume)
-        if addressed and not answered:
-            point.asked, point.answers = {}, {}
-            if point.metadata.get("source") not in ("update", "fork"):
-                point.done = {}
-                await self.put(point.checkpoint, "fork", point.by, point.ran)
-        if command is not None and (command.update is not None or command.goto):
-            update = await self.built.update("", Command(update=command.update, goto=command.goto), {}, None)
-            values = begin(self.built.graph, Checkpoint(values=point.checkpoint.values), update)
-            frontier = (*point.checkpoint.frontier, *values.frontier)
-            checkpoint = Checkpoint(step=point.checkpoint.step + 1, values=values.values, frontier=frontier)
-            done, asked, answers = point.done, point.asked, point.answers
-            await self.put(checkpoint, "update", point.by, point.ran)
-            self.point.done, self.point.asked, self.point.answers = done, asked, answers
-        await self._give()
-        self.tell.values(self.point)
-
-    def _answer(self, resume: Any) -> None:
-        if self.saver is None:
-            raise RuntimeError("Cannot use Command(resume=...) without checkpointer")
-        open = [one for task, asked in self.point.asked.items() if task not in self.point.done for one in asked]
-        ids = {one.id for one in open}
-        if (by_id := entries(resume)) and ids.issuperset(by_id):
-            self.shared.resume.update(by_id)
-        elif len(open) > 1:
-            raise RuntimeError(
-                "When there are multiple pending interrupts, you must specify the interrupt id when resuming."
-            )
-        elif open:
-            self.shared.resume[open[0].id] = resume
-        else:
-            self.shared.spare.append(resume)
-
-    async def _give(self) -> None:
-        """Put the answers on record with the tasks that asked here."""
-        for task, asked in self.point.asked.items():
-            given = [self.shared.resume[one.id] for one in asked if one.id in self.shared.resume]
-            own = [one for one in asked if one.id in self.shared.resume and not one.id.startswith("sub:")]
-            if given and own and task not in self.point.done:
-                answers = [*self.point.answers.get(task, []), *[self.shared.resume[one.id] for one in own]]
-                self.point.answers[task] = answers
-                await self._write(task, ANSWERS, answers)
+    @property
+    def steps(self) -> Steps:
+        return Steps(self.point.step + 1, self._stop)
 
     # A step
 
     async def _step(self) -> Sequence[Interrupt] | None:
         checkpoint = self.point.checkpoint
-        self.tell.tasks(self.point)
+        self.tell.tasks(self.point, self.steps)
         first = checkpoint.frontier[0]
         if first.node == START:
-            values = Checkpoint(step=checkpoint.step, values=checkpoint.values)
-            given = first.payload["__root__"] if self.built.keys == ("__root__",) else first.payload
-            update = await self.built.entered(given, checkpoint.values)
-            try:
-                after = begin(self.built.graph, values, update)
-            except GraphError as error:
-                raise InvalidUpdateError(str(error)) from error
-            await self.put(after, "loop", (START,))
-            self.tell.values(self.point)
+            update = await self.built.entered(first.payload, checkpoint.values)
+            await self.put(started(update, checkpoint, self.built.graph), "loop", (START,))
+            self._tell_values(update.writes)
             return None
+        for one in checkpoint.frontier:
+            if (known := self.point.done.get(one.id)) is not None:
+                self.tell.finished(self.point, one.node, known, None, cached=True)
         try:
-            await drive(self.built.graph, checkpoint, self, finished=self.point.done, max_steps=1)
+            async with asyncio.timeout(self.compiled.step_timeout):
+                await drive(self.built.graph, checkpoint, self, finished=self.point.done, max_steps=1)
         except Edge as edge:
             ran = tuple(dict.fromkeys(one.node for one in checkpoint.frontier))
-            await self._settle()
+            await self.settle()
             await self.put(edge.checkpoint, "loop", ran)
-            if edge.checkpoint.written:
-                self.tell.values(self.point)
+            self._tell_values(edge.checkpoint.written)
             return None
         except Paused:
             self.tell.halfway(self.point)
-            return [one for task, some in self.point.asked.items() if task not in self.point.done for one in some]
+            return self.open() or self._rests_before()
+        except NodeTimeout as error:
+            late = [one for one in self.point.errors.values() if isinstance(one, NodeTimeoutError)]
+            raise late[0] if late else error from None
         except GraphError as error:
             raise InvalidUpdateError(str(error)) from error
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
-            await self._settle()
+            await self.settle()
         raise AssertionError("a step ends at its edge")
+
+    def _tell_values(self, written: Mapping[str, Any]) -> None:
+        if any(key in self.built.keys for key in written):
+            self.tell.values(self.point)
 
     async def node(self, spec: Spec, state: Mapping[str, Any], activation_id: str) -> Update:
         """Run one node: what the engine's graph calls."""
-        activation = next(one for one in self.point.checkpoint.frontier if one.id == activation_id)
-        seen = activation.payload if activation.sent else spec.input.seen(state)
-        if activation.sent and entries(seen) is not None:
-            seen = spec.input.made(seen)
+        activation = self._activation(activation_id)
+        seen = activation.payload if activation.sent else spec.input.seen(state, self.steps)
+        if spec.handler is not None and activation_id in self.point.errors:
+            return await self.rescued(spec, state, activation_id)
         task = self._task(spec, activation)
+        if spec.timeout is not None and spec.timeout.idle_timeout is not None and spec.timeout.refresh_on == "auto":
+            task.config = {**task.config, "callbacks": beating(task.config.get("callbacks"), alive)}
+        self.tell.seen(seen)
         key = self._cache_key(spec, seen)
-        if key is not None and (kept := self.compiled.cache.kept.get(key)) and kept[0] > time.time():
+        if key is not None and (kept := self.shared.cache.kept.get(key)) and kept[0] > time.time():
             self._cached.add(activation_id)
             given = kept[1]
         else:
-            given = await self._called(spec, seen, task, activation)
+            given = await self._called(spec, seen, task)
             if key is not None and spec.cache is not None:
                 until = float("inf") if spec.cache.ttl is None else time.time() + spec.cache.ttl
-                self.compiled.cache.kept[key] = (until, given)
-        return await self._update(spec, given, state, task)
+                self.shared.cache.kept[key] = (until, given)
+        with self.within(task):
+            return await self.built.update(spec.name, given, state, task, steps=self.steps)
+
+    async def rescued(self, spec: Spec, state: Mapping[str, Any], activation_id: str) -> Update:
+        """Run what takes the place of a node that failed for good; its edges are not followed."""
+        task = self._task(spec, self._activation(activation_id))
+        failed = self.point.errors[activation_id]
+        task.error = NodeError(spec.name, failed if isinstance(failed, BaseException) else RuntimeError(failed))
+        self._rescued.add(activation_id)
+        with self.within(task):
+            given = await called(spec.handler, spec.input.seen(state, self.steps), asks(spec.handler), task)
+            update = await self.built.update("", given, state, task, steps=self.steps)
+        self.point.errors.pop(activation_id)
+        return Update(update.writes, update.sends, update.goto, instead=bool(update.goto or update.sends))
+
+    def _activation(self, id: str) -> Activation:
+        return next(one for one in self.point.checkpoint.frontier if one.id == id)
 
     def _cache_key(self, spec: Spec, seen: Any) -> Any:
-        if spec.cache is None or self.compiled.cache is None:
+        if spec.cache is None or self.shared.cache is None:
             return None
         return (self.compiled.name, spec.name, spec.cache.key_func(seen))
 
-    async def _called(self, spec: Spec, seen: Any, task: Task, activation: Activation) -> Any:
-        token = running.set(task)
+    async def _called(self, spec: Spec, seen: Any, task: Task) -> Any:
         try:
-            return await called(spec.call, seen, spec.injected, task)
+            async with self._gate:
+                with self.within(task):
+                    given = await called(spec.call, seen, spec.injected, task)
         except Interrupted as asked:
-            self._ask(activation, asked)
+            await self._others(task)
+            raise self.ask(task, asked) from None
+        except asyncio.CancelledError as error:
+            if (current := asyncio.current_task()) is None or current.cancelling():
+                raise
+            raise NodeCancelledError(spec.name) from error
+        except ParentCommand as found:
+            given = Command(update=found.command.update, goto=found.command.goto)
+        except BaseException:
+            for other in task.running:
+                other.cancel()
             raise
-        except ToParent as command:
-            return command.command if command.command.graph is None else _up(command.command)
-        finally:
-            running.reset(token)
+        await self._others(task)
+        return given
 
-    async def _update(self, spec: Spec, given: Any, state: Mapping[str, Any], task: Task) -> Update:
+    async def _others(self, task: Task) -> None:
+        """Wait for the functions that a node called and did not wait for."""
+        while pending := [one for one in task.running if not one.done()]:
+            await asyncio.wait(pending)
+
+    @contextmanager
+    def within(self, task: Task) -> Generator[None]:
         token = running.set(task)
         try:
-            return await self.built.update(spec.name, given, state, task)
+            yield
         finally:
             running.reset(token)
 
-    def _ask(self, activation: Activation, asked: Interrupted) -> None:
+    def ask(self, task: Task, asked: Interrupted, *, inside: bool = False) -> Interrupted:
+        """Keep what a task asks; what it waits for."""
         found = [one.payload for one in asked.questions if isinstance(one.payload, Interrupt)]
         if isinstance(asked, NodeInterrupt):
-            id = asked.id or uuid.uuid5(_NAMESPACE, self.task_id(activation)).hex
-            found = [Interrupt(asked.value, id)]
-        self.point.asked[activation.id] = found
-        self._writing.append(asyncio.create_task(self._write(activation.id, ASKED, found)))
-        self.tell.asked(self.point, found)
+            found = [Interrupt(asked.value, asked.id or asked_id(task.id, 0))]
+        own = asked_id(task.id, task.asked - 1)
+        self.point.asked[task.activation] = [(one, one.id == own) for one in found]
+        self.keep(task.activation, ASKED, self.point.asked[task.activation])
+        if found:
+            self.tell.asked(self.point, found, task, inside=inside)
+        return GraphInterrupt(found)
+
+    # Tasks
 
     def _task(self, spec: Spec, activation: Activation) -> Task:
         id = self.task_id(activation)
-        namespace = f"{self.namespace}|{spec.name}:{id}" if self.namespace else f"{spec.name}:{id}"
-        step = self.point.step + 1
-        about = {"langgraph_step": step, "langgraph_node": spec.name, "langgraph_checkpoint_ns": namespace}
+        triggers = ("__pregel_push",) if activation.sent else self.built.triggers(spec.name)
+        about = {"langgraph_triggers": triggers, "langgraph_path": ordered_path(activation)}
+        task = self.task(activation.id, id, spec.name, self.below(spec.name, id), {**spec.metadata, **about})
+        self.tasks[activation.id] = task
+        return task
+
+    def task(self, activation: str, id: str, name: str, namespace: str, more: Mapping[str, Any]) -> Task:
+        """What runs under this id, with its config and its answers."""
         configurable = {**self.config.get("configurable", {}), "checkpoint_ns": namespace}
-        configurable.pop("checkpoint_id", None)
-        metadata = {**self.config.get("metadata", {}), **spec.metadata, **about}
+        for key in ("checkpoint_id", "checkpoint_map"):
+            configurable.pop(key, None)
+        own = self.config.get("configurable", {}) if not self.namespace and self.saver is None else configurable
+        base = {key: value for key, value in own.items() if _told(key, value)}
+        about = {"ls_integration": "langgraph", "langgraph_step": self.point.step + 1, "langgraph_node": name, **more}
+        metadata: dict[str, Any] = {
+            **base,
+            **(self.config.get("metadata") or {}),
+            **about,
+            "langgraph_checkpoint_ns": namespace,
+        }
         config: Config = {**self.config, "configurable": configurable, "metadata": metadata}
+        config.setdefault("tags", [])
+        config.setdefault("callbacks", None)
+        runtime: Runtime[Any] = Runtime(
+            context=self.shared.context,
+            store=self.shared.store,
+            stream_writer=partial(self._written, name),
+            previous=self.point.checkpoint.values.get("__previous__"),
+            heartbeat=alive,
+            execution_info=self._info(activation, id, namespace, configurable),
+            control=self.shared.control,
+        )
+        answers = list(self.point.answers.get(activation, ()))
+        self.shared.places[namespace] = self.tell.place
+        return Task(id, activation, self, config, runtime, answers, partial(self._spare, asyncio.get_running_loop()))
 
-        def writer(data: Any) -> None:
-            self.tell.emit("custom", data)
+    def _written(self, name: str, value: Any) -> None:
+        """What a node writes; a sign of life, unless only heartbeats count."""
+        self.tell.emit("custom", value)
+        spec = self.built.specs.get(name)
+        if spec is None or spec.timeout is None or spec.timeout.refresh_on == "auto":
+            alive()
 
-        runtime: Runtime[Any] = Runtime(context=self.shared.context, store=self.shared.store, stream_writer=writer)
-        answers = list(self.point.answers.get(activation.id, ()))
-        return Task(id, self, config, runtime, answers, lambda task: self._spare(activation.id, task))
+    def _info(self, activation: str, id: str, namespace: str, configurable: Mapping[str, Any]) -> ExecutionInfo:
+        number, first = self._attempts.get(activation, (1, time.time()))
+        thread = configurable.get("thread_id")
+        return ExecutionInfo(
+            checkpoint_id=self.point.id,
+            checkpoint_ns=namespace,
+            task_id=id,
+            thread_id=None if thread is None else str(thread),
+            run_id=None if (run := self.config.get("run_id")) is None else str(run),
+            node_attempt=number,
+            node_first_attempt_time=first,
+        )
 
-    def _spare(self, activation: str, task: Task) -> list[Any]:
+    def _spare(self, loop: asyncio.AbstractEventLoop, task: Task) -> list[Any]:
         if not self.shared.spare:
             return []
-        answer = self.shared.spare.pop()
-        self.point.answers[activation] = [*task.answers, answer]
-        return [answer]
-
-    def task_id(self, activation: Activation) -> str:
-        return str(uuid.uuid5(_NAMESPACE, f"{self.point.id}/{self.namespace}/{activation.id}"))
+        answers = [*task.answers, self.shared.spare.pop()]
+        self.point.answers[task.activation] = answers
+        loop.call_soon_threadsafe(self.keep, task.activation, ANSWERS, answers)
+        return answers[-1:]
 
     # The engine's recorder
 
@@ -310,88 +338,57 @@ class Invocation:
         return None
 
     def started(self, activation: Activation, attempt: int) -> None:
-        return None
+        first = self._attempts.get(activation.id, (1, time.time()))[1]
+        self._attempts[activation.id] = (attempt, first)
 
     def finished(self, activation: Activation, update: Update, *, alone: bool) -> None:
-        self.point.done[activation.id] = update
-        if self.saver is not None and self.trail is not None:
-            save = self.saver.finish(self.trail, self.point.id, activation.id, update)
-            self._writing.append(asyncio.create_task(save))
-        self.tell.finished(self.point, activation, update, cached=activation.id in self._cached)
+        self.finish(activation.id, update)
+        task, cached = self.tasks.get(activation.id), activation.id in self._cached
+        self.tell.finished(self.point, activation.node, update, task, cached=cached)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if not retrying:
-            self.point.errors[activation.id] = error
-            self._writing.append(asyncio.create_task(self._write(activation.id, ERROR, repr(error))))
+            error = self._timed_out(activation, error)
+            if activation.id not in self._rescued:
+                self.point.errors[activation.id] = error
+                self.keep(activation.id, ERROR, repr(error))
+            self.tell.failed(self.point, activation.node, self.tasks.get(activation.id), error)
+
+    def _timed_out(self, activation: Activation, error: Exception) -> Exception:
+        spec = self.built.specs.get(activation.node)
+        return self.late(activation, error, None if spec is None else spec.timeout)
+
+    def late(self, activation: Activation, error: Exception, limit: TimeoutPolicy | None) -> Exception:
+        """An error in LangGraph's words, where it is that of a time limit."""
+        if not isinstance(error, NodeTimeout) or limit is None:
+            return error
+        elapsed = time.time() - self._attempts.get(activation.id, (1, time.time()))[1]
+        run, idle = cast("float | None", limit.run_timeout), cast("float | None", limit.idle_timeout)
+        kind = "idle" if "sign of life" in str(error) else "run"
+        return NodeTimeoutError(activation.node, elapsed, kind=kind, run_timeout=run, idle_timeout=idle)
 
     def commit(self, checkpoint: Checkpoint) -> Awaitable[None] | None:
         raise Edge(checkpoint)
 
-    # What is on record
 
-    async def put(
-        self, checkpoint: Checkpoint, source: str, by: Sequence[str], ran: Sequence[str] | None = None
-    ) -> None:
-        before, id = self.point, new_id()
-        pulled = sorted([one for one in checkpoint.frontier if not one.sent], key=lambda one: one.node)
-        frontier = (*pulled, *[one for one in checkpoint.frontier if one.sent])
-        checkpoint = Checkpoint(
-            step=checkpoint.step, values=checkpoint.values, frontier=frontier, written=checkpoint.written
-        )
-        old = before.checkpoint.values
-        versions = {
-            key: before.versions[key] if key in before.versions and key in old and old[key] is value else id
-            for key, value in checkpoint.values.items()
-        }
-        metadata: dict[str, Any] = {"source": source, "step": before.step + 1, "parents": {}, **_about(self.config)}
-        self.point = Point(
-            id=id,
-            parent=before.id or None,
-            checkpoint=checkpoint,
-            versions=versions,
-            metadata=metadata,
-            at=datetime.now(UTC).isoformat(),
-            by=tuple(by),
-            ran=tuple(ran if ran is not None else [*[one for one in before.ran if one not in by], *by]),
-        )
-        if self.saver is not None and self.trail is not None:
-            await self.saver.put(self.trail, self.point)
-        parent = None if before.id == "" else self.at(before.id)
-        self.tell.checkpoint(self.point, self.at(id), parent)
-
-    async def _write(self, task: str, kind: str, value: Any) -> None:
-        if self.saver is not None and self.trail is not None:
-            await self.saver.write(self.trail, self.point.id, task, kind, value)
-
-    async def _settle(self) -> None:
-        writing, self._writing = self._writing, []
-        if writing:
-            await asyncio.gather(*writing)
-
-    def at(self, id: str) -> Config:
-        thread = self.config.get("configurable", {}).get("thread_id")
-        return {"configurable": {"thread_id": thread, "checkpoint_ns": self.namespace, "checkpoint_id": id}}
-
-    def output(self) -> Any:
-        return self.built.output.values(self.point.checkpoint.values)
+def alive() -> None:
+    """A sign of life of the node that runs here, where anybody waits for one."""
+    if (beat := BEAT.get()) is not None:
+        beat()
 
 
-def _up(command: Command[Any]) -> Command[Any]:
-    return Command(update=command.update, goto=command.goto)
+def ordered_path(activation: Activation) -> tuple[Any, ...]:
+    """Where LangGraph would say that a task stands."""
+    if not activation.sent:
+        return ("__pregel_pull", activation.node)
+    return ("__pregel_push", int(activation.id.rpartition("#")[2] or 0), False)
+
+
+def _told(key: str, value: Any) -> bool:
+    hidden = key.startswith("__") or "api_key" in key
+    return not hidden and isinstance(value, str | int | float | bool)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     found = group.exceptions[0]
     return _first(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found
-
-
-def _about(config: Config) -> dict[str, Any]:
-    """What of a config goes into the metadata of a checkpoint."""
-    hidden = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
-    about: dict[str, Any] = {}
-    sources: list[dict[str, Any]] = [config.get("metadata") or {}, config.get("configurable") or {}]
-    for source in sources:
-        for key, value in source.items():
-            if key not in hidden and not key.startswith(("__", "langgraph_")) and isinstance(value, str | int | float):
-                about.setdefault(key, value)
-    return about

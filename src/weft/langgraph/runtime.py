@@ -1,6 +1,6 @@
 """The runtime of a node, as ``langgraph.runtime`` offers it."""
 
 from weft.langgraph.current import get_runtime
-from weft.langgraph.words import Runtime
+from weft.langgraph.words import ExecutionInfo, RunControl, Runtime
 
-__all__ = ["Runtime", "get_runtime"]
+__all__ = ["ExecutionInfo", "RunControl", "Runtime", "get_runtime"]

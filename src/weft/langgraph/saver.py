@@ -5,6 +5,7 @@ belongs to a workspace and a user.
 """
 
 import json
+import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from weft.errors import UsageError
 from weft.langgraph.blocking import wait
+from weft.security.keys import master_in
 from weft.storage import open_store
 from weft.storage.base import Scope, Store
 from weft.storage.trails import Body, PointRow, Trail, WriteRow
@@ -46,14 +48,19 @@ class WeftSaver(BaseCheckpointSaver[str]):
         scope: Scope | None = None,
         *,
         below: str = "",
+        driver: tuple[str, int] | None = None,
         serde: SerializerProtocol | None = None,
     ) -> None:
-        """``below`` keeps several graphs of one thread apart: a place that is put before their namespaces."""
+        """``below`` keeps several graphs of one thread apart: a place that is put before their namespaces.
+
+        ``driver`` is the run of the store that runs the graph, and its fence: nothing is written for one that lost it.
+        """
         super().__init__(serde=serde)
         self._trails = store.trails
         self._workspace = scope.workspace if scope is not None else "default"
         self._user = (scope.user if scope is not None else None) or "local"
         self._below = f"{below}\x1f" if below else ""
+        self._driver = driver
 
     # What LangGraph asks, waiting for the loop
 
@@ -193,7 +200,8 @@ class WeftSaver(BaseCheckpointSaver[str]):
 
     def _of(self, thread: str, namespace: str = "") -> Trail:
         namespace = self._below + namespace
-        return Trail(thread=str(thread), namespace=namespace, workspace=self._workspace, user=self._user)
+        whose = {"workspace": self._workspace, "user": self._user}
+        return Trail(thread=str(thread), namespace=namespace, driver=self._driver, **whose)
 
     def _trail(self, config: RunnableConfig) -> Trail:
         configurable = config.get("configurable", {})
@@ -265,7 +273,7 @@ async def checkpointer(where: str, scope: Scope | None = None) -> AsyncGenerator
     Raises:
         StoreError: it cannot be opened.
     """
-    store = await open_store(where)
+    store = await open_store(where, master=master_in(os.environ))
     try:
         yield WeftSaver(store, scope)
     finally:

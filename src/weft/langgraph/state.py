@@ -1,6 +1,7 @@
 """From state classes to channels of the engine, and from values to what a node sees: LangGraph's rules for both."""
 
 import inspect
+from collections import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, NotRequired, Required, cast, get_args, get_origin, get_type_hints
@@ -8,9 +9,29 @@ from typing import Annotated, Any, ClassVar, NotRequired, Required, cast, get_ar
 from msgspec import Struct
 
 from weft.engine.channels import UNSET, Barrier, Channel, Stored
-from weft.langgraph.words import InvalidUpdateError, Overwrite
+from weft.langgraph.errors import InvalidUpdateError
+from weft.langgraph.managed import ManagedValue, Steps
+from weft.langgraph.words import Overwrite
 
-_START: dict[Any, Callable[[], Any]] = {of: of for of in (list, dict, set, frozenset, tuple, int, float, str, bool)}
+_CONCRETE: dict[Any, Any] = {
+    abc.Sequence: list, abc.MutableSequence: list, abc.Set: set, abc.MutableSet: set,
+    abc.Mapping: dict, abc.MutableMapping: dict,
+}  # fmt: skip
+
+
+def _start(of: Any) -> Callable[[], Any] | None:
+    """What makes the value that the first write is folded into: the type itself, where it needs nothing for that."""
+    while get_origin(of) in (Required, NotRequired, Annotated):
+        of = get_args(of)[0]
+    kind = get_origin(of) or of
+    kind = _CONCRETE.get(kind, kind)
+    if not callable(kind):
+        return None
+    try:
+        kind()
+    except Exception:  # of whatever kind: it cannot be made of nothing
+        return None
+    return cast("Callable[[], Any]", kind)
 
 
 class Many(tuple[Any, ...]):
@@ -46,7 +67,8 @@ class Last(_Rule, frozen=True):
                 f"At key '{self.key}': Can receive only one value per step. "
                 "Use an Annotated key to handle multiple values."
             )
-        return given[0].value if isinstance(given[0], Overwrite) else given[0]
+        forced = _forced(given[0])
+        return given[0] if forced is None else forced[0]
 
 
 class AnyLast(_Rule, frozen=True):
@@ -60,6 +82,16 @@ class Passing(AnyLast, frozen=True):
     """Lives for one step."""
 
     passing: ClassVar[bool] = True
+
+
+class Untracked(Last, frozen=True):
+    """Keeps the last value, and is not stored."""
+
+    guard: bool = True
+    """Whether two writes in a step are a mistake."""
+
+    def merge(self, value: Any, updates: Sequence[Any]) -> Any:
+        return super().merge(value, updates if self.guard else _flat(updates)[-1:])
 
 
 class Appended(_Rule, frozen=True):
@@ -85,13 +117,41 @@ class Reduced(_Rule, frozen=True):
             value = self.start()
         replaced = False
         for one in _flat(updates):
-            if isinstance(one, Overwrite):
+            if (forced := _forced(one)) is not None:
                 if replaced:
                     raise InvalidUpdateError("Can receive only one Overwrite value per super-step.")
-                value, replaced = one.value, True
+                value, replaced = forced[0], True
             elif not replaced:
                 value = one if value is UNSET or self.fold is None else self.fold(value, one)
         return value
+
+
+def _forced(write: Any) -> tuple[Any] | None:
+    """What goes past the reducer: an ``Overwrite``, or one as plain data."""
+    if isinstance(write, Overwrite):
+        return (write.value,)
+    parts = entries(write)
+    if parts is not None and parts.get("type") == "__overwrite__" and len(parts) == 2:
+        return (parts.get("value"),)
+    return (parts["__overwrite__"],) if parts is not None and list(parts) == ["__overwrite__"] else None
+
+
+class Batched(_Rule, frozen=True):
+    """Folds all writes of a step into the value at once."""
+
+    fold: Callable[[Any, list[Any]], Any] | None = None
+    start: Callable[[], Any] | None = None
+
+    def merge(self, value: Any, updates: Sequence[Any]) -> Any:
+        if value is UNSET:
+            value = self.start() if self.start is not None else None
+        given = _flat(updates)
+        replaced = [found for one in given if (found := _forced(one)) is not None]
+        if len(replaced) > 1:
+            raise InvalidUpdateError("Can receive only one Overwrite value per super-step.")
+        if replaced:
+            return replaced[0][0] if replaced[0][0] is not None or self.start is None else self.start()
+        return value if self.fold is None else self.fold(value, given)
 
 
 def _flat(updates: Sequence[Any]) -> list[Any]:
@@ -100,7 +160,10 @@ def _flat(updates: Sequence[Any]) -> list[Any]:
 
 def hints(schema: Any) -> dict[str, Any]:
     """The fields of a schema and their types, with what is annotated."""
-    return get_type_hints(schema, include_extras=True) if inspect.isclass(schema) else {}
+    if not inspect.isclass(schema):
+        return {}
+    found = get_type_hints(schema, include_extras=True)
+    return {key: found[key] for key in cast("Any", schema).model_fields} if is_model(schema) else found
 
 
 def channels_of(schema: Any) -> dict[str, Channel]:
@@ -108,7 +171,19 @@ def channels_of(schema: Any) -> dict[str, Channel]:
     found = hints(schema)
     if not found:
         return {"__root__": _channel("__root__", schema)}
-    return {key: _channel(key, hint) for key, hint in found.items() if not key.startswith("model_")}
+    return {key: _channel(key, hint) for key, hint in found.items() if not _managed(hint)}
+
+
+def managed_of(schema: Any) -> dict[str, type[ManagedValue]]:
+    """Those of its fields that the run itself gives."""
+    return {key: kind for key, hint in hints(schema).items() if (kind := _managed(hint)) is not None}
+
+
+def _managed(hint: Any) -> type[ManagedValue] | None:
+    while get_origin(hint) in (Required, NotRequired):
+        hint = get_args(hint)[0]
+    kind = get_args(hint)[-1] if get_origin(hint) is Annotated else None
+    return kind if inspect.isclass(kind) and issubclass(kind, ManagedValue) else None
 
 
 def _channel(key: str, hint: Any) -> Channel:
@@ -119,12 +194,14 @@ def _channel(key: str, hint: Any) -> Channel:
         return Last(key)
     of, *extras = get_args(hint)
     rule = extras[-1]
+    if isinstance(rule, DeltaChannel) and rule.typ is None:
+        return DeltaChannel(rule.reducer, of).channel(key)
     if isinstance(rule, Kind):
         return rule.channel(key)
     if inspect.isclass(rule) and issubclass(rule, Kind):
         return rule(of).channel(key)
     if callable(rule) and _folds(rule):
-        return Reduced(key, Any, rule, _START.get(get_origin(of) or of))
+        return Reduced(key, Any, rule, _start(of))
     return Last(key)
 
 
@@ -178,10 +255,11 @@ class EphemeralValue(Kind):
 
 
 class UntrackedValue(Kind):
-    """One value. Here it is stored like others."""
+    """One value that is never stored."""
 
     def channel(self, key: str) -> Channel:
-        return AnyLast(key)
+        guard = self.options.get("guard", self.rest[0] if self.rest else True)
+        return Untracked(key, Any, guard)
 
 
 class Topic(Kind):
@@ -200,21 +278,36 @@ class BinaryOperatorAggregate(Kind):
     """Folded by an operator."""
 
     def channel(self, key: str) -> Channel:
-        of = get_origin(self.typ) or self.typ
-        return Reduced(key, Any, self.rest[0] if self.rest else self.options["operator"], _START.get(of))
+        return Reduced(key, Any, self.rest[0] if self.rest else self.options["operator"], _start(self.typ))
+
+
+class DeltaChannel(Kind):
+    """Folded by a function of the value and the list of all writes of a step. Stored here like other values."""
+
+    def __init__(self, reducer: Any, typ: Any = None, *, snapshot_frequency: int = 100) -> None:
+        super().__init__(typ)
+        if snapshot_frequency <= 0:
+            raise ValueError(f"snapshot_frequency must be a positive int, got {snapshot_frequency}")
+        self.reducer, self.snapshot_frequency = reducer, snapshot_frequency
+
+    def channel(self, key: str) -> Channel:
+        return Batched(key, Any, self.reducer, _start(self.typ if self.typ is not None else list))
 
 
 class Schema:
     """What one reader sees of the values: which keys, and as what."""
 
-    __slots__ = ("_defaults", "_objects", "keys", "of")
+    __slots__ = ("_defaults", "_managed", "_objects", "keys", "of")
 
     def __init__(self, of: Any, channels: Mapping[str, Channel]) -> None:
         self.of = of
         self._objects = is_dataclass(of) or is_model(of)
         self.keys = tuple(channels_of(of))
+        self._managed = managed_of(of)
         self._defaults = {
-            key: channel.start for key, channel in channels.items() if isinstance(channel, Reduced) and channel.start
+            key: channel.start
+            for key, channel in channels.items()
+            if isinstance(channel, Reduced | Batched) and channel.start
         }
 
     def values(self, state: Mapping[str, Any]) -> Any:
@@ -229,9 +322,11 @@ class Schema:
                 found[key] = self._defaults[key]()
         return found
 
-    def seen(self, state: Mapping[str, Any]) -> Any:
-        """The same as an instance of the schema, where it is a class of objects."""
+    def seen(self, state: Mapping[str, Any], steps: Steps | None = None) -> Any:
+        """The same as an instance of the schema, where it is a class of objects; with what the run itself gives."""
         values = self.values(state)
+        if self._managed and steps is not None:
+            values |= {key: kind.get(steps) for key, kind in self._managed.items()}
         return self.made(values)
 
     def made(self, values: Any) -> Any:
@@ -273,7 +368,11 @@ def changes(given: Any, keys: Sequence[str]) -> dict[str, Any]:
         }
     pairs = listed(given)
     if pairs is not None and all(isinstance(one, tuple) and len(cast("Any", one)) == 2 for one in pairs):
-        return {key: value for key, value in pairs if key in keys}
+        found: dict[str, list[Any]] = {}
+        for key, value in pairs:
+            if key in keys:
+                found.setdefault(key, []).append(value)
+        return {key: values[0] if len(values) == 1 else Many(values) for key, values in found.items()}
     raise InvalidUpdateError(f"Expected dict, got {given}")
 
 

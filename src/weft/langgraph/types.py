@@ -1,11 +1,15 @@
 """Values of graphs, as ``langgraph.types`` offers them."""
 
+from typing import TypeAlias
+
 from weft.langgraph.current import interrupt
+from weft.langgraph.looking import WeftCheckpointer
 from weft.langgraph.words import (
     All,
     CachePolicy,
     Command,
     Durability,
+    GraphOutput,
     Interrupt,
     Overwrite,
     PregelTask,
@@ -15,13 +19,19 @@ from weft.langgraph.words import (
     StateUpdate,
     StreamMode,
     StreamWriter,
+    TimeoutPolicy,
 )
+
+Checkpointer: TypeAlias = None | bool | WeftCheckpointer  # noqa: RUF036  # as it is written there
+"""What ``compile`` takes."""
 
 __all__ = [
     "All",
     "CachePolicy",
+    "Checkpointer",
     "Command",
     "Durability",
+    "GraphOutput",
     "Interrupt",
     "Overwrite",
     "PregelTask",
@@ -31,5 +41,6 @@ __all__ = [
     "StateUpdate",
     "StreamMode",
     "StreamWriter",
+    "TimeoutPolicy",
     "interrupt",
 ]

@@ -79,7 +79,7 @@ def place(name: str, base_url: str | None) -> Place:
         proxy=_proxy(address),
         provider=provider,
         model=model,
-        dialect=_DIALECTS.get(provider) or dialect(provider, model),
+        dialect=_DIALECTS.get(provider) or dialect(provider, model, base_url),
         priced=is_priced(provider, model),
         variable=known[1] if known is not None and base_url is None else None,
     )

@@ -44,6 +44,18 @@ class Logprob(Struct, frozen=True, omit_defaults=True):
     top: tuple[tuple[str, float], ...] = ()
 
 
+class Attempt(Struct, frozen=True, gc=False):
+    """A call that failed on the way to an answer: another one was made in its place, or none was left."""
+
+    model: str
+    code: str
+    message: str
+    started_at: float = 0.0
+    """Seconds since the epoch, as ``ended_at``."""
+    deployment: str = ""
+    ended_at: float = 0.0
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """The whole answer. Always the last thing that ``answer`` yields."""
 
@@ -54,6 +66,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The model that answered, as the provider names it."""
     logprobs: tuple[Logprob, ...] = ()
     """Of each token of the text, where ``settings`` asked for them (``logprobs=True, top_logprobs=5``)."""
+    deployment: str = ""
+    """Which deployment of a router answered."""
+    attempts: tuple[Attempt, ...] = ()
+    """What a router tried before."""
 
 
 Stream: TypeAlias = AsyncIterator[Piece | Answer]

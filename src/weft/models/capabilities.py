@@ -23,10 +23,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """What to expect of a model. The defaults hold for a model that nothing is known of."""
 
     output: OutputLevel = "prompt"
+    tools: bool | None = None
+    """Whether it calls tools; ``None`` where nobody says."""
     images: bool = False
     reasoning: bool = False
     context_tokens: int | None = None
     """How many tokens may be sent; ``None`` where nobody says."""
+    seen: frozenset[str] = frozenset()
+    """Which of these are not as listed, but as they turned out."""
 
 
 @runtime_checkable
@@ -35,6 +39,19 @@ class Capable(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+
+@runtime_checkable
+class Waking(Protocol):
+    """A model that must look something up before it can say what it is."""
+
+    async def wake(self) -> None: ...
+
+
+async def awake(model: Model) -> None:
+    """Now it can say what it costs and what it can do."""
+    if isinstance(model, Waking):
+        await model.wake()
 
 
 class _Entry(Struct, frozen=True):
@@ -75,32 +92,42 @@ def capabilities(model: Model | str) -> Capabilities:
     return model.capabilities if isinstance(model, Capable) else _named(model.name)
 
 
-_learned: dict[tuple[str, str | None], OutputLevel] = {}
+_learned: dict[tuple[str, str | None], dict[str, Any]] = {}
 
 
-def learn(name: str, base_url: str | None, output: OutputLevel) -> None:
-    """The model there has refused a higher level: until the process ends, no more than this is expected of it."""
-    _learned[name, base_url] = output
+def learn(name: str, base_url: str | None, **facts: Any) -> None:
+    """The model there turned out to be otherwise than listed: until the process ends, this holds of it."""
+    _learned.setdefault((name, base_url), {}).update(facts)
 
 
 def seen(name: str, base_url: str | None) -> Capabilities:
     """What the list says of a model, corrected by what was learned of it at this address."""
     listed = _named(name)
     learned = _learned.get((name, base_url))
-    return listed if learned is None else msgspec.structs.replace(listed, output=learned)
+    return listed if learned is None else msgspec.structs.replace(listed, **learned, seen=frozenset(learned))
 
 
-def refused_level(said: str, output: OutputLevel) -> OutputLevel | None:
-    """The next lower level, if ``said`` (a provider's complaint) is that this one does not exist there.
+def refused_level(said: str, known: Capabilities) -> OutputLevel | None:
+    """The next lower level that the model has, if ``said`` (a provider's complaint) is that its level is not there.
 
-    >>> refused_level("This response_format type is unavailable now", "native")
+    >>> refused_level("This response_format type is unavailable now", Capabilities(output="native", tools=True))
+    'tool'
+    >>> refused_level("This response_format type is unavailable now", Capabilities(output="native"))
     'json'
     """
-    lower = _LOWER.get(output)
-    return lower if lower is not None and _NO_FORMAT.search(said) else None
+    if known.output == "prompt" or not (NO_TOOLS if known.output == "tool" else _NO_FORMAT).search(said):
+        return None
+    if known.output == "native":
+        return "tool" if known.tools else "json"
+    return "json" if known.output == "tool" else "prompt"
 
 
-_LOWER: dict[OutputLevel, OutputLevel] = {"native": "json", "json": "prompt"}
+NO_TOOLS = re.compile(
+    r"(not support|unsupported|not available|not enabled)[^.]{0,40}\b(tools?|function call)|"
+    r"\b(tools?|function call\w*)\b[^.]{0,40}(not supported|unsupported|is not available|auto.tool.choice)",
+    re.IGNORECASE,
+)
+"""What a provider says where a model calls no tools."""
 _NO_FORMAT = re.compile(r"response_format|json_schema|json_object|structured output|json mode|guided", re.IGNORECASE)
 
 
@@ -135,6 +162,7 @@ def _named(name: str) -> Capabilities:
     tokens = _first(known, "max_input_tokens")
     return Capabilities(
         output=_output(known, provider),
+        tools=_first(known, "supports_function_calling"),
         images=bool(_first(known, "supports_vision")),
         reasoning=bool(_first(known, "supports_reasoning")),
         context_tokens=tokens if isinstance(tokens, int) else None,

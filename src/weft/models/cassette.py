@@ -7,7 +7,7 @@ and personal data are never written, and stand-ins are counted in their place, s
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,58 +17,20 @@ import yaml
 from weft.errors import UsageError
 from weft.messages import Json
 from weft.models.base import Answer, Request
+from weft.models.blotting import Persons, hidden
 
-_SECRET = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|key)-[A-Za-z0-9_-]{12,}|\bAIza[\w-]{20,}|\bgh[pousr]_\w{20,}|\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+"
-    r"|\bxox[abprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}|(?<=Bearer )[\w.~+/-]{8,}"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_DAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
+_CLOCK = r"\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[AP]M)?"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})\b)?"
+_TIME = re.compile(
+    rf"\b(?:\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?{_ZONE})?"
+    rf"|{_DAY}(?:\d{{1,2}} {_MONTH},? \d{{4}}|{_MONTH} \d{{1,2}},? \d{{4}})(?:,? {_CLOCK}{_ZONE})?"
+    rf"|{_DAY}{_MONTH} +\d{{1,2}} {_CLOCK} \d{{4}}|{_CLOCK}{_ZONE}|1[4-9]\d{{8}}(?:\d{{3}}|\.\d+)?)(?![\w-])"
 )
-_SECRET_NAME = re.compile(r"(api[-_]?key|authorization|secret|password|token|cookie|credential)s?$", re.IGNORECASE)
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
+"""Times and dates as programs write them, and seconds or milliseconds since the epoch."""
 _OUR_ID = re.compile(r"\b([a-z]+)_[0-9a-hjkmnp-tv-z]{21}\b")
-_HIDDEN = "<hidden>"
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(?<![\w+])\+\d[\d ().-]{7,18}\d(?!\w)")
-_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w.-])")
-
-
-class Persons:
-    """Stand-ins for mail addresses, telephone numbers and card numbers: the same one for the same one.
-
-    >>> Persons().hide({"to": "ada@b.org", "cc": ["bob@b.org", "ada@b.org"], "call": "+44 20 7946 0958"})
-    {'to': 'person1@example.com', 'cc': ['person2@example.com', 'person1@example.com'], 'call': '+10000000003'}
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def hide(self, value: Any) -> Any:
-        """The same value without them."""
-        if isinstance(value, str):
-            value = _EMAIL.sub(self._named("person{}@example.com"), value)
-            value = _PHONE.sub(self._named("+1{:010}"), value)
-            return _CARD.sub(lambda found: self._card(found) if _is_card(found.group()) else found.group(), value)
-        if isinstance(value, dict):
-            return {name: self.hide(inner) for name, inner in value.items()}  # pyright: ignore[reportUnknownVariableType]  # JSON
-        if isinstance(value, list):
-            return [self.hide(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
-        return value
-
-    def _named(self, form: str) -> Callable[[re.Match[str]], str]:
-        return lambda found: self._known.setdefault(found.group(), form.format(len(self._known) + 1))
-
-    def _card(self, found: re.Match[str]) -> str:
-        return self._known.setdefault(found.group(), "4242424242424242")
-
-
-def _is_card(digits: str) -> bool:
-    """By Luhn's check digit (ISO/IEC 7812-1).
-
-    >>> _is_card("4111 1111 1111 1111"), _is_card("4111 1111 1111 1112")
-    (True, False)
-    """
-    numbers = [int(digit) for digit in reversed(digits) if digit.isdigit()]
-    doubled = [number * 2 - 9 * (number > 4) for number in numbers[1::2]]
-    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
+_UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
 
 
 class Cassette:
@@ -82,11 +44,15 @@ class Cassette:
 
     def found(self, asked: Json, model: str | None, *, again: bool) -> Json | None:
         """The next entry for what is asked (of ``model``) that was not given yet; ``again``: or the last once more."""
-        following = [entry for entry in self.entries if entry["request"] == _IN_ORDER]
-        given = self._given.get((_IN_ORDER, None), 0)
+        following = [entry for entry in self.entries if entry["request"] == IN_ORDER]
+        given = self._given.get((IN_ORDER, None), 0)
         if given < len(following):
-            self._given[_IN_ORDER, None] = given + 1
+            self._given[IN_ORDER, None] = given + 1
             return following[given]
+        return self.fitting(asked, model, again=again)
+
+    def fitting(self, asked: Json, model: str | None, *, again: bool) -> Json | None:
+        """As ``found``, without those entries that answer whatever comes next."""
         key = (digest(asked), model)
         fitting = [entry for entry in self.entries if entry["request"] == key[0] and model in (None, entry["model"])]
         number = self._given.get(key, 0)
@@ -104,13 +70,13 @@ class Cassette:
         write(self.path, self.entries)
 
 
-_IN_ORDER = "in order"
+IN_ORDER = "in order"
 """In the place of a request: the entry answers whatever comes next. Made from runs, whose requests are not stored."""
 
 
 def in_order(model: str, said: Json) -> Json:
     """An entry that answers the next request, whatever it is."""
-    return {"request": _IN_ORDER, "model": model, **said}
+    return {"request": IN_ORDER, "model": model, **said}
 
 
 def canonical(request: Request, persons: Persons | None = None) -> Json:
@@ -133,45 +99,49 @@ def canonical(request: Request, persons: Persons | None = None) -> Json:
             if part["type"] == "media" and part.get("data"):
                 part["data"] = "sha256 " + hashlib.sha256(part["data"].encode()).hexdigest()
     kept = {name: value for name, value in told.items() if value not in (None, [], {})}
-    return _normal((persons or Persons()).hide(hidden(kept)), ids)
+    return _normal((persons or Persons()).hide(hidden(kept)), ids, {})
+
+
+def value_asked(asked: Json, persons: Persons) -> Json:
+    """The same of what is no chat; bytes are told by their hash."""
+    told = {what: _hashed(settings) for what, settings in asked.items()}
+    return _normal(persons.hide(hidden(told, setting=True)), {}, {})
+
+
+def _hashed(settings: Json) -> Json:
+    return {
+        name: "sha256 " + hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value
+        for name, value in settings.items()
+        if value is not None
+    }
 
 
 def plain(value: Request | Answer) -> Json:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def _normal(value: Any, ids: Mapping[str, str]) -> Any:
+def _normal(value: Any, ids: Mapping[str, str], uuids: dict[str, str]) -> Any:
+    """Times are blotted out; ids are named, ``uuids`` in the order in which they come."""
     if isinstance(value, str):
         value = _OUR_ID.sub(lambda found: f"<{found.group(1)}>", _TIME.sub("<time>", value))
         for id, named in ids.items():
             if len(id) >= 6:
                 value = value.replace(id, f"<{named}>")
-        return value
+        return _UUID.sub(lambda found: uuids.setdefault(found.group().lower(), f"<id {len(uuids) + 1}>"), value)
     if isinstance(value, dict):
-        return {name: _normal(each, ids) for name, each in value.items()}  # pyright: ignore[reportUnknownVariableType]  # JSON
+        return {name: _normal(each, ids, uuids) for name, each in value.items()}  # pyright: ignore[reportUnknownVariableType]  # JSON
     if isinstance(value, list):
-        return [_normal(each, ids) for each in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
-    return value
-
-
-def hidden(value: Any, name: str = "") -> Any:
-    """The same without what looks like a secret, by its form or by its name.
-
-    >>> hidden({"api_key": "abc", "text": "use sk-abcdefghijklmnop please"})
-    {'api_key': '<hidden>', 'text': 'use <hidden> please'}
-    """
-    if isinstance(value, str):
-        return _HIDDEN if name and _SECRET_NAME.search(name) else _SECRET.sub(_HIDDEN, value)
-    if isinstance(value, dict):
-        return {each: hidden(inner, str(each)) for each, inner in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
-    if isinstance(value, list):
-        return [hidden(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
+        return [_normal(each, ids, uuids) for each in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
     return value
 
 
 def digest(asked: Json) -> str:
     """The name of a canonical request."""
     return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()[:20]
+
+
+def _named(asked: Json) -> str:
+    return digest(_normal(asked, {}, {}))
 
 
 def miss(path: Path, asked: Json, entries: Sequence[Json]) -> str:
@@ -203,7 +173,7 @@ def read(path: Path) -> list[Json]:
         told: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         entries: list[Json] = list(told["interactions"]) if told else []
         # A request that a person has edited is the request that is meant.
-        return [{**entry, "request": digest(entry["asked"])} if "asked" in entry else entry for entry in entries]
+        return [{**entry, "request": _named(entry["asked"])} if "asked" in entry else entry for entry in entries]
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is no cassette: {error}") from error
 

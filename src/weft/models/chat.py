@@ -37,9 +37,15 @@ class _Call(Struct, gc=False):
     @property
     def provider_specific_fields(self) -> Json | None:
         """Google's proof of the thought behind the call."""
-        google: Any = (self.extra_content or {}).get("google")
-        signature: Any = google.get("thought_signature") if isinstance(google, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
-        return {"thought_signature": signature} if isinstance(signature, str) else None
+        signature = _googles(self.extra_content)
+        return None if signature is None else {"thought_signature": signature}
+
+
+def _googles(extra: Json | None) -> str | None:
+    """Google's proof of a thought."""
+    google: Any = (extra or {}).get("google")
+    signature: Any = google.get("thought_signature") if isinstance(google, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
+    return signature if isinstance(signature, str) else None
 
 
 class _Delta(Struct, gc=False):
@@ -52,8 +58,10 @@ class _Delta(Struct, gc=False):
     thinking_blocks: list[dict[str, str | None]] | None = None
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None
     images: list[dict[str, Any]] | None = None
     audio: dict[str, Any] | None = None
+    extra_content: dict[str, Any] | None = None
 
 
 class _Choice(Struct, gc=False):
@@ -137,6 +145,8 @@ class Chat:
             self.id, self.model = told.id, told.model or self.place.model
         if told.usage != _NOTHING:
             self.usage = told.usage
+            if told.choices == [] and self.finish is None:
+                self.finish = ""  # some never say why they end, but count at the end
         if told.x_groq is not None and told.x_groq.usage != _NOTHING:
             self.usage = told.x_groq.usage
         if not told.choices or told.choices[0].index:
@@ -149,7 +159,7 @@ class Chat:
             told = self.pieces(payload)
         except msgspec.DecodeError as error:
             raise self._misread("it is no JSON") from error
-        if self.finish is None and not told and not msgspec.json.decode(payload).get("choices"):
+        if not self.finish and not told and not msgspec.json.decode(payload).get("choices"):
             raise self._misread("it has no choices")
         self.done = True
         return told
@@ -184,7 +194,7 @@ class Chat:
             return ()
         text = delta.content
         if type(text) is str and _is_plain(delta):
-            return (self.assembly.say(text),) if text else ()
+            return self.assembly.say(text) if text else ()
         try:
             return self._all_of(delta)
         except (AttributeError, TypeError, ValueError) as error:
@@ -194,7 +204,7 @@ class Chat:
         text, thought = _texts(delta.content)
         thought += delta.reasoning_content or (delta.reasoning if isinstance(delta.reasoning, str) else "")
         if delta.reasoning_details:
-            self.assembly.add_details(delta.reasoning_details)
+            self.assembly.add_details(delta.reasoning_details, told=bool(thought))
         if delta.refusal:
             self.assembly.refuse(delta.refusal)
         told: Json = {
@@ -202,10 +212,13 @@ class Chat:
             "reasoning_content": thought,
             "thinking_blocks": delta.thinking_blocks,
             "tool_calls": delta.tool_calls,
+            "function_call": delta.function_call,
             "images": delta.images,
             "audio": delta.audio,
         }
-        return self.assembly.add(told)
+        if (signature := _googles(delta.extra_content)) is not None:
+            told["provider_specific_fields"] = {"thought_signatures": [signature]}
+        return [*self.assembly.unshown(), *self.assembly.add(told)]
 
     def _counted(self) -> Usage:
         try:
@@ -215,8 +228,6 @@ class Chat:
         counted = usage_of(told, None)
         if told is None:
             return counted
-        if not counted.cached_tokens and (kept := told.prompt_cache_hit_tokens or told.num_cached_tokens):
-            counted = msgspec.structs.replace(counted, cached_tokens=min(max(kept, 0), counted.input_tokens))
         price = told.cost if self.place.provider == "openrouter" else None
         if price is None and self.place.priced:
             price = cost(self.place.provider, self.place.model, counted)
@@ -232,6 +243,7 @@ class Chat:
 def _is_plain(delta: _Delta) -> bool:
     return not (
         delta.tool_calls
+        or delta.function_call
         or delta.reasoning_content
         or delta.reasoning
         or delta.reasoning_details
@@ -239,6 +251,7 @@ def _is_plain(delta: _Delta) -> bool:
         or delta.images
         or delta.audio
         or delta.thinking_blocks
+        or delta.extra_content
     )
 
 

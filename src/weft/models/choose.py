@@ -18,6 +18,8 @@ from weft.models.demo import Demo
 from weft.models.direct import PREFIX, Direct
 from weft.models.keys import Secret
 from weft.models.litellm import LiteLLM
+from weft.models.router import PREFIX as ROUTER
+from weft.models.router import Group
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("OPENAI_API_KEY", "openai/gpt-5-mini"),
@@ -88,6 +90,7 @@ def resolve(
     """The model of that name; a model is given back as it is.
 
     Args:
+        model: ``router:`` before it says that it is a group of the live router.
         via: the door. ``direct`` is for servers that speak OpenAI's format, and is what ``direct:`` before a name says.
 
     Raises:
@@ -105,6 +108,8 @@ def resolve(
     if model == "demo" and base_url is None:
         return Demo()
     name = model.strip()
+    if name.startswith(ROUTER):
+        return Group(name.removeprefix(ROUTER))
     if via == "direct" or name.startswith(PREFIX):
         return Direct(name.removeprefix(PREFIX), base_url, api_key=api_key)
     return LiteLLM(name, base_url, api_key=api_key)

@@ -15,15 +15,18 @@ from typing import Any
 
 import msgspec
 
-from weft.errors import ModelUnavailable, UsageError, WeftError
+from weft.errors import ModelError, ModelUnavailable, UsageError, WeftError
 from weft.models.addresses import Place, place
 from weft.models.base import Answer, Piece, Request, Stream
 from weft.models.capabilities import Capabilities, OutputLevel, learn, refused_level, seen
 from weft.models.chat import Chat, Lines
 from weft.models.failures import ProviderError, translated
-from weft.models.keys import Secret, check, key_of
+from weft.models.keys import Secret, check, key_of, with_keys
+from weft.models.learning import from_answer, from_error
+from weft.models.marking import marked
 from weft.models.reading import Assembly, sound_of
 from weft.models.sessions import session
+from weft.models.shape import unwrapped, with_tool
 from weft.models.tape import taped
 from weft.models.wire import wire, with_words
 
@@ -75,6 +78,7 @@ class Direct:
         """Nothing is tried twice here, but for a schema in a lower form where one is refused."""
         at = place(self.name, self.base_url)
         key = self._key(at)
+        request = with_keys(request, self.name)
         chat = Chat(self.name, at, Assembly(sound=sound_of(request.settings)))
         response: Any = None
         try:
@@ -86,12 +90,16 @@ class Direct:
             for piece in chat.assembly.late():
                 yield piece
             answer = chat.answer()
+            from_answer(self.name, self.base_url, request, answer)
             await _end(response)
-            yield answer
+            yield unwrapped(answer, request)
         except WeftError:
             raise
         except Exception as error:
-            raise self._ours(error, chat, key) from error
+            ours = self._ours(error, chat, key)
+            if isinstance(ours, ModelError):
+                from_error(self.name, self.base_url, request, ours)
+            raise ours from error
         finally:
             if response is not None:
                 response.close()
@@ -108,16 +116,18 @@ class Direct:
             try:
                 return await self._post(self._body(request, at, level), request, at, key)
             except ProviderError as error:
-                lower = refused_level(str(error), level) if request.output is not None else None
+                known = msgspec.structs.replace(self.capabilities, output=level)
+                lower = refused_level(str(error), known) if request.output is not None else None
                 if lower is None or error.status_code not in (400, 404, 422):
                     raise
-                learn(self.name, self.base_url, lower)
+                learn(self.name, self.base_url, output=lower)
                 level = lower
 
     def _body(self, request: Request, at: Place, level: OutputLevel) -> bytes:
-        told = wire(request, at.dialect, level)
+        told = wire(with_tool(request, level), at.dialect, level)
         if request.output is not None and level in ("json", "prompt"):
             told = with_words(told, request.output)
+        told = marked(told, at.dialect)
         told["model"] = at.model
         told.pop("extra_headers", None)
         told.update(told.pop("extra_body", None) or {})

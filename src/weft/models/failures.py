@@ -15,6 +15,7 @@ from weft.errors import (
     AuthenticationFailed,
     ContentFiltered,
     ContextWindowExceeded,
+    MalformedAnswer,
     ModelError,
     ModelUnavailable,
     RateLimited,
@@ -26,6 +27,7 @@ _HINTS: dict[type[ModelError], str] = {
     AuthenticationFailed: "Set the provider's key in the environment, or pass api_key='os.environ/NAME'.",
     ContextWindowExceeded: "Shorten the context, or use a model with a larger window.",
     ContentFiltered: "Change the prompt; the provider refused it.",
+    MalformedAnswer: "Try again, or use another model.",
 }
 _NAMES: tuple[tuple[str, type[ModelError]], ...] = (
     ("ContextWindowExceededError", ContextWindowExceeded),
@@ -66,10 +68,38 @@ _TOO_LONG = re.compile(
 _BUGS = (AttributeError, TypeError, KeyError, IndexError, ImportError, NameError)
 _MISREAD = re.compile(r"provider returned 'choices'|invalid response object|unable to (parse|get json)", re.IGNORECASE)
 _UNPAID = re.compile(r"insufficient[_ ](quota|balance|credits)|payment required", re.IGNORECASE)
+_KEYLESS = re.compile(
+    r"missing credentials|(api[_ ]?key|credentials)[^.]{0,60}(must be set|not (set|found|provided|configured))|"
+    r"missing[^.]{0,40}api[_ ]?key|no api[_ ]?key",
+    re.IGNORECASE,
+)
+"""A key that is not there never reached the provider, and LiteLLM takes it for a lost connection."""
 _REFUSED = re.compile(
     r"content_policy_violation|content[_ ]filter|content management policy|safety system", re.IGNORECASE
 )
+_GARBLED = re.compile(r"tool_use_failed|output_parse_failed")
+"""Groq's words for a call of the model that is none: asked again, it may be one."""
+_DELAY = re.compile(r"retryDelay[\\\"']+: *[\\\"']+(\d+(?:\.\d+)?)s")
 _NAMED = re.compile(r"^\s*(litellm\.)?[A-Za-z_]*(Error|Exception|Timeout)\b( [A-Z]\w*Error)?\s*[:-]+\s*")
+
+
+_LOST: dict[str, tuple[type[ModelError], str]] = {
+    "insufficient_system_resource": (ModelUnavailable, "the provider had too little to end the answer"),
+    "network_error": (ModelUnavailable, "the provider's network failed before the end of the answer"),
+    "finish_reason_unspecified": (ModelUnavailable, "the provider failed before the end of the answer"),
+    "malformed_function_call": (MalformedAnswer, "the model called a tool in a form that its provider cannot read"),
+}
+"""Ends that are none: what was said until then is no answer."""
+
+
+def unended(finish: str, model: str) -> ModelError | None:
+    """The error of an answer that ended so, where that is no end.
+
+    >>> unended("malformed_function_call", "m").retryable, unended("stop", "m")
+    (True, None)
+    """
+    kind, why = _LOST.get(finish.lower(), (None, ""))
+    return None if kind is None else kind(f"{model}: {why} ({finish}). {_HINTS[kind]}")
 
 
 class ProviderError(Exception):
@@ -94,7 +124,7 @@ class ProviderError(Exception):
 
 def translated(error: BaseException, model: str, *, secret: str | None = None) -> ModelError:
     """Our error for theirs. ``secret`` is never part of the words, even where the provider repeats it."""
-    error = getattr(error, "original_exception", None) or error
+    error = _behind(getattr(error, "original_exception", None) or error)
     said = _words(error)
     if secret and len(secret) > 3:
         said = said.replace(secret, "***")
@@ -106,16 +136,29 @@ def translated(error: BaseException, model: str, *, secret: str | None = None) -
     return ours
 
 
+def _behind(error: BaseException) -> BaseException:
+    """LiteLLM stumbles over a code in words (``"server_error"``) where it expects a number: what it was told before."""
+    told = error.__context__
+    code: Any = getattr(told, "status_code", None)
+    if isinstance(error, ValueError) and isinstance(code, str):
+        return ProviderError.inside({"code": code, "message": str(getattr(told, "message", None) or told)})
+    return error
+
+
 def _kind(error: BaseException) -> tuple[type[ModelError], str]:
     names = [each.__name__ for each in type(error).__mro__]
     said = f"{error} {getattr(error, 'body', None) or ''} {getattr(error, 'code', None) or ''}"
     kind = next((ours for name, ours in _NAMES if name in names), _BY_STATUS.get(_status(error), ModelError))
     if (kind is RateLimited and _UNPAID.search(said)) or _status(error) == 402:
         return ModelError, "Check the plan and the balance of the provider's account."
+    if kind is ModelError and _GARBLED.search(said):
+        return MalformedAnswer, _HINTS[MalformedAnswer]
     if kind is ModelError and _REFUSED.search(said):
         kind = ContentFiltered
     elif kind is ModelError and _TOO_LONG.search(said):
         kind = ContextWindowExceeded
+    if kind in (ModelUnavailable, ModelError) and _KEYLESS.search(said):
+        return AuthenticationFailed, _HINTS[AuthenticationFailed]
     if kind is ModelUnavailable and _MISREAD.search(said):
         return (
             ModelError,
@@ -155,7 +198,7 @@ def _words(error: BaseException) -> str:
     'No such model'
     """
     said = str(getattr(error, "message", None) or error) or type(error).__name__
-    said = said.partition("\nTraceback (most recent call last)")[0]
+    said = said.partition("Traceback (most recent call last)")[0].rstrip()
     while (shorter := _NAMED.sub("", said, count=1)) != said and shorter:
         said = shorter
     return _message(said).strip()
@@ -189,9 +232,9 @@ def _inner(told: Any) -> str | None:
 def _retry_after(error: BaseException) -> str | None:
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None)
     headers = getattr(error, "litellm_response_headers", None) or headers
-    if headers is None:
-        return None
-    wait: Any = headers.get("retry-after")
+    wait: Any = None if headers is None else headers.get("retry-after")
+    if not wait and (told := _DELAY.search(str(error))) is not None:
+        return told.group(1)  # Google says it in the body
     return str(wait) if wait else None
 
 

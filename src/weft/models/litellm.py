@@ -18,17 +18,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from msgspec.structs import replace
+
 from weft.errors import ModelUnavailable, UsageError, WeftError
 from weft.messages import Json
 from weft.models.base import Answer, Piece, Request, Stream, close
 from weft.models.capabilities import Capabilities, OutputLevel, capabilities, is_priced, learn, refused_level, seen
 from weft.models.failures import translated
-from weft.models.keys import Secret, check, key_of
-from weft.models.mends import mend
+from weft.models.keys import Secret, check, key_of, with_keys
+from weft.models.learning import from_answer, from_error
+from weft.models.marking import marked
+from weft.models.mends import mend, priced_here
 from weft.models.patience import Patience
 from weft.models.reading import Assembly, sound_of
 from weft.models.reply import Reply, Spoken
 from weft.models.sessions import at_end_of_loop
+from weft.models.shape import unwrapped, with_tool
 from weft.models.tape import taped
 from weft.models.wire import dialect, wire, with_words
 
@@ -88,6 +93,7 @@ class LiteLLM:
         library = await loaded()
         await at_end_of_loop(close_connections)
         key = self._key()
+        request = with_keys(request, self.name)
         reply: Any = None
         patience = Patience(total=self.timeout, idle=self.idle_timeout if self.stream else self.timeout)
         streaming = self.stream
@@ -98,22 +104,26 @@ class LiteLLM:
             said = Reply(library, at, Assembly(sound=sound_of(request.settings)))
             if streaming:
                 said.tap(reply)
-                while (chunk := await patience.wait(anext(reply, None))) is not None:
+                while not said.is_complete and (chunk := await patience.wait(anext(reply, None))) is not None:
                     for piece in said.chunk(chunk):
                         yield piece
                 for piece in said.assembly.late():
                     yield piece
-                yield said.end(reply)
+                answer = said.end(reply)
             else:
                 for piece in said.whole(reply):
                     yield piece
-                yield said.answer()
+                answer = said.answer()
+            from_answer(self.name, self.base_url, request, answer)
+            yield unwrapped(answer, request)
         except WeftError:
             raise
         except TimeoutError as error:
             raise self._silent() from error
         except Exception as error:
-            raise translated(error, self.name, secret=key) from error
+            ours = translated(error, self.name, secret=key)
+            from_error(self.name, self.base_url, request, ours)
+            raise ours from error
         finally:
             patience.end()
             if streaming and reply is not None:
@@ -124,20 +134,25 @@ class LiteLLM:
         level = self.capabilities.output
         asked = self._asked(request, at, key, streaming, level)
         while True:
+            here = priced_here.set(at.priced_here)
             try:
                 return await library.acompletion(**asked)
             except Exception as error:
-                lower = refused_level(str(error), level) if request.output is not None else None
+                known = replace(self.capabilities, output=level)
+                lower = refused_level(str(error), known) if request.output is not None else None
                 if lower is None or getattr(error, "status_code", 0) not in (400, 404, 422):
                     raise
-                learn(self.name, self.base_url, lower)
+                learn(self.name, self.base_url, output=lower)
                 level = lower
                 asked = self._asked(request, at, key, streaming, level)
+            finally:
+                priced_here.reset(here)
 
     def _asked(self, request: Request, at: Spoken, key: str | None, streaming: bool, level: OutputLevel) -> Json:
-        told = wire(request, at.dialect, level)
+        told = wire(with_tool(request, level), at.dialect, level)
         if request.output is not None and level in ("json", "prompt"):
             told = with_words(told, request.output)
+        told = marked(told, at.dialect)
         asked = {
             "timeout": self.timeout,
             "max_retries": 0,
@@ -175,7 +190,7 @@ def spoken(name: str, base_url: str | None) -> Spoken:
     if base_url is not None and not (slash and rest and prefix in _providers()):
         name = f"openai/{name}"
     model, provider, _, _ = library.get_llm_provider(model=name, api_base=base_url)
-    return Spoken(name, provider, model, dialect(provider, model), is_priced(provider, model))
+    return Spoken(name, provider, model, dialect(provider, model, base_url), is_priced(provider, model))
 
 
 @lru_cache(maxsize=1)
@@ -248,12 +263,27 @@ async def close_connections() -> None:
     if not _library:
         return
     cache: Any = _library[0].in_memory_llm_clients_cache
-    mine = f"-{id(asyncio.get_running_loop())}"  # a later loop may get the same id, and must not find these
+    loop = asyncio.get_running_loop()
+    mine = f"-{id(loop)}"  # a later loop may get the same id, and must not find these
     for key in [key for key in list(cache.cache_dict) if key.endswith(mine)]:
         cache.ttl_dict.pop(key, None)
-        holder: Any = cache.cache_dict.pop(key)
-        client: Any = getattr(holder, "_client", None) or getattr(holder, "client", None) or holder
-        for each in (getattr(client, "_transport", None), client):
-            if (close_it := getattr(each, "aclose", None)) is not None:
-                with suppress(Exception):
-                    await close_it()
+        client = _client_of(cache.cache_dict.pop(key))
+        await _closed(getattr(client, "_transport", None))
+        await _closed(client)
+    others: list[Any] = [*cache.cache_dict.values(), getattr(_library[0], "module_level_aclient", None)]
+    for holder in others:
+        # of no loop, or of all: only what it opened in this one
+        session: Any = getattr(getattr(_client_of(holder), "_transport", None), "client", None)
+        if getattr(session, "_loop", None) is loop:
+            await _closed(session)
+
+
+async def _closed(thing: Any) -> None:
+    close_it = getattr(thing, "aclose", None) or getattr(thing, "close", None)
+    if close_it is not None:
+        with suppress(Exception):
+            await close_it()
+
+
+def _client_of(holder: Any) -> Any:
+    return getattr(holder, "_client", None) or getattr(holder, "client", None) or holder

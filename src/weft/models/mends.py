@@ -9,17 +9,39 @@ import importlib.util
 import sys
 import types
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from weft.messages import Json
+from weft.models.gemini import mend_gemini
+from weft.models.responses import mend_responses
+
+priced_here: ContextVar[bool] = ContextVar("priced_here", default=False)
+"""Set while LiteLLM makes a call whose price it need not look for."""
 
 
 def mend(library: Any) -> None:
     """Applies all of them to the imported library."""
+    _no_price_twice()
     _no_log_worker()
     _no_gateway()
     _after(library, "GroqChatConfig", 1, _with_service_tier)
     _after(library, "CohereV2ChatConfig", 0, _with_all_of_cohere)
+    _lenient_messages(library)
+    _ends_otherwise()
+    mend_responses(library)
+    mend_gemini()
+
+
+def _ends_otherwise() -> None:
+    """Some words for an answer that was cut, or that is broken, are taken for a good end."""
+    known: Any = getattr(importlib.import_module("litellm.litellm_core_utils.core_helpers"), "_FINISH_REASON_MAP", {})
+    for word in ("model_length", "model_context_window_exceeded"):
+        known.setdefault(word, "length")
+    for word in ("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "malformed_function_call"):
+        known[word] = "malformed_function_call"
+    for word in ("insufficient_system_resource", "network_error", "finish_reason_unspecified"):
+        known[word] = "finish_reason_unspecified"
 
 
 def _no_log_worker() -> None:
@@ -30,6 +52,17 @@ def _no_log_worker() -> None:
         async_coroutine.close()
 
     worker.ensure_initialized_and_enqueue = forget
+
+
+def _no_price_twice() -> None:
+    """A tenth of a call goes into its price, also where the rules that are known here give it in no time."""
+    owner: Any = importlib.import_module("litellm.litellm_core_utils.litellm_logging").Logging
+    calculate: Callable[..., float | None] = owner.response_cost_calculator
+
+    def response_cost_calculator(self: Any, *args: Any, **options: Any) -> float | None:
+        return None if priced_here.get() else calculate(self, *args, **options)
+
+    owner.response_cost_calculator = response_cost_calculator
 
 
 def _no_gateway() -> None:
@@ -64,6 +97,29 @@ def _after(library: Any, config: str, ancestor: int, change: Callable[[Any, Any]
         return answer
 
     owner.transform_response = transform_response
+
+
+def _lenient_messages(library: Any) -> None:
+    """An answer is lost to a citation that is not of a web page, and to a call with an empty ``custom`` beside it."""
+    owner: Any = library.Message
+    make: Callable[..., None] = owner.__init__
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:
+        if annotations := options.get("annotations"):
+            options["annotations"] = [each for each in annotations if _of(each, "type") == "url_citation"] or None
+        make(self, *args, **options)
+
+    owner.__init__ = __init__
+    kinds: Any = importlib.import_module("litellm.types.utils")
+    kinds.is_custom_tool_call_dict = _is_custom
+
+
+def _of(thing: Any, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # LiteLLM gives both
+
+
+def _is_custom(call: Any) -> bool:
+    return call.get("type") == "custom"
 
 
 def _with_service_tier(answer: Any, raw: Any) -> None:

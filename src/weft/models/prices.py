@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from weft.messages import Usage
 from weft.models.base import Model
-from weft.models.capabilities import listed
+from weft.models.capabilities import awake, listed
 
 
 class Prices(Struct, frozen=True):
@@ -43,6 +43,11 @@ def cost(provider: str, model: str, usage: Usage) -> float | None:
         + usage.reasoning_tokens * (price.output if price.reasoning is None else price.reasoning),
         12,
     )
+
+
+def is_known(provider: str, model: str) -> bool:
+    """Whether ``cost`` knows the model's price."""
+    return bool(_steps(provider, model))
 
 
 @lru_cache(maxsize=256)
@@ -105,6 +110,7 @@ _known: dict[str, Price | None] = {}
 
 async def price_of(model: Model) -> Price | None:
     """By the model's own word, or by its name in LiteLLM's price list; ``None`` where nobody knows."""
+    await awake(model)
     if isinstance(model, Priced):
         return model.price
     if model.name not in _known:

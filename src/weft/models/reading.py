@@ -7,18 +7,25 @@ what they say at the end. All of that ends here.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, structs
+
 from weft.ids import new_id
 from weft.messages import Finish, Json, Media, Message, Part, Reasoning, Text, ToolCall, Usage
 from weft.models.base import Answer, Logprob, Piece
+from weft.models.failures import unended
+from weft.models.tags import Tagged
 from weft.models.wire import GEMINI, OPENROUTER, RESPONSES
 
 _THOUGHT = "__thought__"
 """LiteLLM hides a proof of thought in the id of a call, behind this."""
+
+_THEIRS = "srvtoolu_"
+"""How ids of calls begin that Anthropic answers itself: they are none of ours."""
 
 _FILLER = "mistral"
 """What LiteLLM writes where Mistral gives no proof of thought."""
@@ -28,7 +35,11 @@ _FINISHES: dict[str, Finish] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
     "content_filter": "content_filter",
+    "refusal": "content_filter",
 }
 
 
@@ -49,6 +60,15 @@ class _Call:
 
 
 @dataclass(slots=True)
+class _Only:
+    """A call in the form that OpenAI had first: there is one, and it has no id."""
+
+    function: Any
+    id: str | None = None
+    index: int | None = -1
+
+
+@dataclass(slots=True)
 class Assembly:
     """An answer in the making. A refusal is an answer: its words are text, and its finish is ``content_filter``."""
 
@@ -58,6 +78,9 @@ class Assembly:
     _details: dict[tuple[Any, str], Json] = field(default_factory=dict[tuple[Any, str], Json])
     _items: dict[str, Json] = field(default_factory=dict[str, Json])
     _signatures: list[str] = field(default_factory=list[str])
+    _theirs: list[Json] = field(default_factory=list[Json])
+    _tagged: Tagged = field(default_factory=Tagged)
+    _unshown: list[Piece] = field(default_factory=list[Piece])
     _media: list[Media] = field(default_factory=list[Media])
     _calls: list[_Call] = field(default_factory=list[_Call])
     _at: dict[int, _Call] = field(default_factory=dict[int, _Call])
@@ -67,10 +90,17 @@ class Assembly:
     sound: str = "wav"
     """The form of sounds that the model makes; answers do not say it, so it is what was asked for."""
 
-    def say(self, text: str) -> Piece:
+    def say(self, text: str) -> Sequence[Piece]:
         """Takes up words, and nothing else: what most deltas are."""
-        self._text.append(text)
-        return Piece(text)
+        if self._tagged.over:
+            self._text.append(text)
+            return (Piece(text),)
+        return self._taken(self._tagged.read(text))
+
+    def _taken(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
+        for piece in pieces:
+            (self._text if piece.kind == "text" else self._thought).append(piece.text)
+        return pieces
 
     def add(self, delta: Any) -> Sequence[Piece]:
         """Takes up a delta of a stream (or a whole message), and gives back what of it can be shown now."""
@@ -78,23 +108,22 @@ class Assembly:
         extras: Json = told.get("provider_specific_fields") or {}
         pieces: list[Piece] = []
         if thought := _thought(told, extras):
-            self._thought.append(thought)
-            pieces.append(Piece(thought, "reasoning"))
+            pieces.extend(self._taken([Piece(thought, "reasoning")]))
         if blocks := told.get("thinking_blocks"):
             self._add_blocks(blocks)
         text = told.get("content")
         if text and isinstance(text, str):
-            self._text.append(text)
-            pieces.append(Piece(text))
-        for call in told.get("tool_calls") or ():
+            pieces.extend(self.say(text))
+        for call in _calls_in(told):
             self._add_call(call)
         for item in told.get("reasoning_items") or ():
             self._items[str(item.get("id"))] = item
         for image in told.get("images") or ():
             if (media := _image(image)) is not None:
                 self._media.append(media)
-        if signatures := extras.get("thought_signatures"):
-            self._signatures.extend(signatures)
+        if extras:
+            self._signatures.extend(extras.get("thought_signatures") or ())
+            self._theirs.extend(extras.get("server_side_tool_invocations") or ())
         if audio := told.get("audio"):
             pieces.extend(self._heard(audio if isinstance(audio, dict) else fields_of(audio)))  # pyright: ignore[reportUnknownArgumentType]  # JSON
         return pieces
@@ -104,7 +133,7 @@ class Assembly:
         if data := audio.get("data"):
             self._sound.append(base64.b64decode(data))
         words = audio.get("transcript")
-        return [self.say(words)] if words and isinstance(words, str) else ()
+        return self.say(words) if words and isinstance(words, str) else ()
 
     def add_logprobs(self, told: Any) -> None:
         """OpenAI's account of the tokens, as JSON; what has another form is left out."""
@@ -113,9 +142,15 @@ class Assembly:
                 top = [(str(other["token"]), float(other["logprob"])) for other in each.get("top_logprobs") or ()]
                 self._logprobs.append(Logprob(str(each["token"]), float(each["logprob"]), tuple(top)))
 
-    def add_details(self, details: Sequence[Json]) -> None:
-        """OpenRouter's account of the thoughts: deltas of the same index and type are one."""
+    def add_details(self, details: Sequence[Json], *, told: bool) -> None:
+        """OpenRouter's account of the thoughts: deltas of the same index and type are one.
+
+        ``told`` where the same delta says the thoughts in words too, as most do.
+        """
         for detail in details:
+            words = detail.get("text") or detail.get("summary")
+            if words and not told:
+                self._unshown.append(Piece(words, "reasoning"))
             at = (detail.get("index"), str(detail.get("type")))
             known = self._details.setdefault(at, {})
             for name, value in detail.items():
@@ -129,10 +164,25 @@ class Assembly:
 
     def late(self) -> Sequence[Piece]:
         """What there is to show only when all has been read."""
-        return [Piece("".join(self._refusal))] if self._refusal else ()
+        refused = [Piece("".join(self._refusal))] if self._refusal else []
+        return [*self.unshown(), *self._taken(self._tagged.rest()), *refused]
+
+    def unshown(self) -> Sequence[Piece]:
+        """Thoughts that were taken up and not given back yet."""
+        if not self._unshown:
+            return ()
+        shown, self._unshown = self._unshown, []
+        return shown
 
     def answer(self, *, response_id: str | None, model: str, finish: str | None, usage: Usage) -> Answer:
-        """The whole answer."""
+        """The whole answer.
+
+        Raises:
+            ModelError: the provider says that it did not come to its end.
+        """
+        if finish is not None and not self._calls and (error := unended(finish, model)) is not None:
+            raise error
+        self._taken(self._tagged.rest())
         calls = self._finished_calls(response_id)
         parts: list[Part] = [*self._reasoning()]
         if text := "".join([*self._text, *self._refusal]):
@@ -201,22 +251,36 @@ class Assembly:
             kept = [RESPONSES + json.dumps(item, sort_keys=True) for item in self._items.values()]
             words = ["".join(self._thought), *[""] * (len(kept) - 1)]
             return [Reasoning(text, redacted=item) for text, item in zip(words, kept, strict=True)]
-        if any([block.redacted or block.signature for block in self._blocks]):
+        if not (self._signatures or self._theirs) and any([one.redacted or one.signature for one in self._blocks]):
             return self._blocks
         thoughts = [Reasoning("".join(self._thought))] if self._thought else []
-        return [*thoughts, *(Reasoning("", signature=each, redacted=GEMINI) for each in self._signatures)]
+        return [*thoughts, *self._googles()]
+
+    def _googles(self) -> Iterator[Reasoning]:
+        """Gemini's proofs: of its words, and of what its own tools did, which goes back with theirs."""
+        for part in self._theirs:
+            yield Reasoning("", redacted=GEMINI + json.dumps(part, sort_keys=True))
+        for signature in self._signatures:
+            yield Reasoning("", signature=signature, redacted=GEMINI)
 
     def _finished_calls(self, response_id: str | None) -> list[ToolCall]:
         seen: set[str] = set()
         finished: list[ToolCall] = []
         for number, call in enumerate(self._calls):
             id = call.id
+            if id.startswith(_THEIRS):
+                continue
             if not id or id in seen:
                 id = _stable_id(response_id, number)
             seen.add(id)
             arguments, invalid = _arguments(call.arguments)
             finished.append(ToolCall(id, call.name, arguments, invalid, call.signature))
         return finished
+
+
+def _calls_in(told: Json) -> Sequence[Any]:
+    only = told.get("function_call")
+    return told.get("tool_calls") or (() if only is None else (_Only(only),))
 
 
 def sound_of(settings: Mapping[str, Any]) -> str:
@@ -240,24 +304,39 @@ def usage_of(usage: Any, cost: float | None) -> Usage:
     """Tokens as OpenAI counts them, and LiteLLM for all others; ``cost`` in US dollars."""
     if usage is None:
         return Usage(requests=1, cost=cost)
-    told = getattr(usage, "prompt_tokens_details", None)
-    said = getattr(usage, "completion_tokens_details", None)
+    all_told = _counts(usage)
+    told, said = (_counts(all_told.get(f"{side}_tokens_details")) for side in ("prompt", "completion"))
     written = _count(told, "cache_creation_tokens") or _count(told, "cache_write_tokens")
+    sent = _count(all_told, "prompt_tokens")
+    kept = next((count for name in _CACHED if (count := _count(all_told, name))), 0)
     return Usage(
         requests=1,
-        input_tokens=_count(usage, "prompt_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(told, "cached_tokens"),
-        cache_write_tokens=written or _count(usage, "cache_creation_input_tokens"),
+        input_tokens=sent,
+        output_tokens=_count(all_told, "completion_tokens"),
+        cached_tokens=_count(told, "cached_tokens") or min(kept, sent),
+        cache_write_tokens=written or _count(all_told, "cache_creation_input_tokens"),
         reasoning_tokens=_count(said, "reasoning_tokens"),
         audio_tokens=_count(told, "audio_tokens") + _count(said, "audio_tokens"),
         cost=cost,
     )
 
 
-def _count(counts: Any, name: str) -> int:
+_NO_COUNTS: Json = {}
+_CACHED = ("prompt_cache_hit_tokens", "num_cached_tokens")
+"""What DeepSeek and Mistral call the tokens that they had in their cache."""
+
+
+def _count(counts: Json, name: str) -> int:
     """Nobody is owed tokens, and no answer has more than a database can count."""
-    return min(max(int(getattr(counts, name, None) or 0), 0), 2**53)
+    count = counts.get(name)
+    return min(max(int(count), 0), 2**53) if count else 0
+
+
+def _counts(thing: Any) -> Json:
+    """All counts by name: asking one of LiteLLM's objects for what it has not is slow."""
+    if thing is None:
+        return _NO_COUNTS
+    return structs.asdict(thing) if isinstance(thing, Struct) else fields_of(thing)
 
 
 def _complete(arguments: str) -> bool:

@@ -1,9 +1,9 @@
 """Record what a model answers, and replay it: any run again, exactly, with no network and no key."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -11,9 +11,11 @@ from weft import errors
 from weft.errors import ModelError, ReplayMissed, UsageError
 from weft.messages import Json
 from weft.models.base import Answer, Model, Piece, Request, Stream, close
-from weft.models.cassette import Cassette, Persons, canonical, hidden, miss, plain
+from weft.models.blotting import Persons, hidden
+from weft.models.cassette import IN_ORDER, Cassette, canonical, miss, plain, value_asked
 
 Mode: TypeAlias = Literal["replay", "record", "live"]
+T = TypeVar("T")
 
 
 class Replay:
@@ -78,6 +80,8 @@ class Recorder:
         asked = canonical(request, persons)
         entry = None if self.mode == "live" else self.cassette.found(asked, only, again=self.mode == "replay")
         if entry is not None:
+            if entry["request"] != IN_ORDER:  # those are of a run whose persons nobody knows any more
+                entry = persons.shown(entry)
             for each in _said(entry):
                 yield each
             if failure := entry.get("failure"):
@@ -92,11 +96,24 @@ class Recorder:
                 if isinstance(each, Piece):
                     pieces.append(each)
                 else:
-                    said = spoken(pieces, each)
-                    self.cassette.keep(asked, name or "", persons.hide(hidden(said)))
+                    self.cassette.keep(asked, name or "", blotted(spoken(pieces, each), persons))
                 yield each
         finally:
             await close(stream)
+
+    async def value(self, name: str, asked: Json, kind: type[T], ask: Callable[[], Awaitable[T]]) -> T:
+        """As ``answer``, of what is no chat: one value, kept as JSON."""
+        persons = Persons()
+        wanted = value_asked(asked, persons)
+        entry = None if self.mode == "live" else self.cassette.fitting(wanted, name, again=self.mode == "replay")
+        if entry is not None:
+            return msgspec.convert(persons.shown(msgspec.json.decode(entry["value"])), kind)
+        if self.mode == "replay":
+            raise ReplayMissed(miss(self.cassette.path, wanted, self.cassette.entries))
+        made = await ask()
+        told = persons.hide(hidden(msgspec.to_builtins(made)))
+        self.cassette.keep(wanted, name, {"value": msgspec.json.encode(told).decode()})
+        return made
 
 
 def spoken(pieces: Sequence[Piece], answer: Answer) -> Json:
@@ -104,6 +121,20 @@ def spoken(pieces: Sequence[Piece], answer: Answer) -> Json:
     told = plain(answer)
     told["message"].pop("id", None)  # a replayed message is a new one
     return {"pieces": [[each.kind, each.text] for each in pieces], "answer": told}
+
+
+def blotted(said: Json, persons: Persons) -> Json:
+    """What a cassette keeps, without secrets and persons; where there were some, tokens would tell them."""
+    told = persons.hide(hidden({name: each for name, each in said.items() if name != "pieces"}))
+    pieces = [list(each) for each in said["pieces"]]
+    for kind in ("text", "reasoning"):
+        of_kind = [each for each in pieces if each[0] == kind]
+        for each, text in zip(of_kind, persons.pieces([text for _, text in of_kind]), strict=True):
+            each[1] = text
+    if "answer" in said:
+        as_it_was = told["answer"]["message"] == said["answer"]["message"]
+        told["answer"]["logprobs"] = said["answer"].get("logprobs", []) if as_it_was else []
+    return {"pieces": [each for each in pieces if each[1]], **told}
 
 
 def failed(code: str, words: str) -> Json:

@@ -5,16 +5,18 @@ Only doors to real models are concerned (LiteLLM, direct); models that need no n
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeAlias, cast, get_args
+from typing import NoReturn, Protocol, TypeAlias, TypeVar, cast, get_args
 
 from weft.errors import LiveCallForbidden, UsageError
+from weft.messages import Json
 from weft.models.base import Answer, Piece, Request, Stream
 
 Ask: TypeAlias = Callable[[Request], Stream]
+T = TypeVar("T")
 
 
 class Tape(Protocol):
@@ -22,18 +24,32 @@ class Tape(Protocol):
 
     def answer(self, request: Request, only: str | None, name: str | None, ask: Ask) -> Stream: ...
 
+    async def value(self, name: str, asked: Json, kind: type[T], ask: Callable[[], Awaitable[T]]) -> T: ...
+
 
 _inserted: list[Tape] = []
 
 
 def taped(name: str, ask: Ask, request: Request) -> Stream:
     """The answer of the model ``name``, which ``ask`` asks for, unless a tape is inserted."""
+    now = _now()
+    return ask(request) if now is None else now.answer(request, name, name, ask)
+
+
+async def taped_value(name: str, asked: Json, kind: type[T], ask: Callable[[], Awaitable[T]]) -> T:
+    """The same for what is no chat: vectors, ranks, pictures, speech. ``asked`` is JSON, but for bytes."""
+    now = _now()
+    return await ask() if now is None else await now.value(name, asked, kind, ask)
+
+
+def _now() -> Tape | None:
+    """The tape that is inserted, by the program or from outside."""
     if _inserted:
-        return _inserted[-1].answer(request, name, name, ask)
+        return _inserted[-1]
     mode = os.environ.get("WEFT_MODELS")
     if mode is None or mode == "live":
-        return ask(request)
-    return _by_environment(mode, os.environ.get("WEFT_CASSETTE", "cassette.yaml")).answer(request, name, name, ask)
+        return None
+    return _by_environment(mode, os.environ.get("WEFT_CASSETTE", "cassette.yaml"))
 
 
 @contextmanager
@@ -74,16 +90,26 @@ class _Live:
     def answer(self, request: Request, only: str | None, name: str | None, ask: Ask) -> Stream:
         return ask(request)
 
+    async def value(self, name: str, asked: Json, kind: type[T], ask: Callable[[], Awaitable[T]]) -> T:
+        return await ask()
+
 
 class _Nobody:
     async def answer(
         self, request: Request, only: str | None, name: str | None, ask: Ask
     ) -> AsyncIterator[Piece | Answer]:
-        raise LiveCallForbidden(
-            f"{name} would really be asked here, and live calls are forbidden: use Scripted or Demo, record a cassette "
-            "(weft_cassette), or mark the test with weft_live"
-        )
+        _forbid(name)
         yield  # this is a stream, like all answers
+
+    async def value(self, name: str, asked: Json, kind: type[T], ask: Callable[[], Awaitable[T]]) -> T:
+        _forbid(name)
+
+
+def _forbid(name: str | None) -> NoReturn:
+    raise LiveCallForbidden(
+        f"{name} would really be asked here, and live calls are forbidden: use Scripted or Demo, record a cassette "
+        "(weft_cassette), or mark the test with weft_live"
+    )
 
 
 def _recorder(mode: str, path: str | os.PathLike[str]) -> Tape:

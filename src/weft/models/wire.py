@@ -6,23 +6,28 @@ wants to see what its model thought before; where it wants nothing, nothing is s
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from weft.errors import UsageError
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec
 from weft.models.base import OutputSchema, Request
 from weft.models.capabilities import OutputLevel, speaks_responses
 
-Dialect: TypeAlias = Literal["blocks", "signatures", "google", "content", "details", "items", "none"]
+Dialect: TypeAlias = Literal["blocks", "signatures", "google", "content", "details", "items", "some", "none"]
 """How thoughts go back: Anthropic's blocks, Gemini's signatures (by LiteLLM, or in OpenAI's format as Google has it),
-plain text, OpenRouter's details, the items of OpenAI's Responses API, or not at all."""
+plain text, OpenRouter's details, the items of OpenAI's Responses API, whatever a server that nobody knows has given of
+these, or not at all."""
 
 GEMINI = "gemini:"
 OPENROUTER = "openrouter:"
 RESPONSES = "responses:"
 """Where ``Reasoning.redacted`` begins so, the thought belongs to that provider, and no other will accept it."""
 
+_STRICT = re.compile(r"(^|\.)(openai|azure)\.com$")
+"""Servers that refuse a message with a field that they do not know."""
 _JSON_MODE = {"type": "json_object"}
 _DIALECTS: dict[str, Dialect] = {
     "anthropic": "blocks",
@@ -42,15 +47,19 @@ _DIALECTS: dict[str, Dialect] = {
 }
 
 
-def dialect(provider: str, model: str) -> Dialect:
+def dialect(provider: str, model: str, base_url: str | None = None) -> Dialect:
     """
     >>> dialect("vertex_ai", "claude-sonnet-4-5"), dialect("vertex_ai", "gemini-3-pro"), dialect("openai", "gpt-5")
     ('blocks', 'signatures', 'none')
+    >>> dialect("openai", "claude-sonnet-4-6", "https://gateway.example.com/v1")
+    'some'
     """
     if model.startswith("responses/") or speaks_responses(provider, model):
         return "items"
     if "claude" in model and provider in ("vertex_ai", "azure_ai"):
         return "blocks"
+    if provider == "openai" and base_url is not None and not _STRICT.search(urlsplit(base_url).hostname or ""):
+        return "some"
     return _DIALECTS.get(provider, "none")
 
 
@@ -172,12 +181,16 @@ def _assistant(message: Message, spoken: Dialect) -> Iterator[Json]:
     calls = [_call(call, spoken) for call in message.tool_calls]
     thoughts = _thoughts([part for part in message.parts if isinstance(part, Reasoning)], spoken)
     text = message.text
-    if not (text or calls or thoughts.keys() & {"thinking_blocks", "reasoning_items"}):
+    if not (text or calls or thoughts.keys() & {"thinking_blocks", "reasoning_items"} or _did_something(thoughts)):
         return
     line: Json = {"role": "assistant", "content": text or None, **thoughts}
     if calls:
         line["tool_calls"] = calls
     yield line
+
+
+def _did_something(thoughts: Json) -> bool:
+    return bool(thoughts.get("provider_specific_fields", {}).get(GEMINI))
 
 
 def _call(call: ToolCall, spoken: Dialect) -> Json:
@@ -189,7 +202,7 @@ def _call(call: ToolCall, spoken: Dialect) -> Json:
     }
     if call.signature is not None and spoken == "signatures":
         line["provider_specific_fields"] = {"thought_signature": call.signature}
-    if call.signature is not None and spoken == "google":
+    if call.signature is not None and spoken in ("google", "some"):
         line["extra_content"] = {"google": {"thought_signature": call.signature}}
     return line
 
@@ -200,18 +213,40 @@ def _thoughts(thoughts: Sequence[Reasoning], spoken: Dialect) -> Json:
         blocks = [block for thought in thoughts if (block := _block(thought)) is not None]
         return {"thinking_blocks": blocks} if blocks else {}
     if spoken == "signatures":
-        signatures = [thought.signature for thought in thoughts if thought.redacted == GEMINI]
-        return {"provider_specific_fields": {"thought_signatures": signatures}} if signatures else {}
+        return _signatures(thoughts)
+    if spoken == "google":
+        return _googles(thoughts)
     if spoken == "content":
         text = "".join([thought.text for thought in thoughts])
         return {"reasoning_content": text} if text else {}
     if spoken == "details":
-        details = [_detail(thought) for thought in thoughts if (thought.redacted or "").startswith(OPENROUTER)]
-        return {"reasoning_details": details} if details else {}
+        return _details(thoughts)
+    if spoken == "some":
+        return {**_details(thoughts), **_googles(thoughts)}
     if spoken == "items":
         items = [json.loads(redacted[len(RESPONSES) :]) for redacted in _marked(thoughts, RESPONSES)]
         return {"reasoning_items": items} if items else {}
     return {}
+
+
+def _details(thoughts: Sequence[Reasoning]) -> Json:
+    details = [_detail(thought) for thought in thoughts if (thought.redacted or "").startswith(OPENROUTER)]
+    return {"reasoning_details": details} if details else {}
+
+
+def _googles(thoughts: Sequence[Reasoning]) -> Json:
+    """Gemini's proof, as Google has it in OpenAI's format."""
+    signature = next((each.signature for each in thoughts if each.redacted == GEMINI), None)
+    return {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
+
+
+def _signatures(thoughts: Sequence[Reasoning]) -> Json:
+    """Gemini's proofs. One stands beside the words; further ones are parts without words, beside the tools' own."""
+    first, *more = [thought.signature for thought in thoughts if thought.redacted == GEMINI] or [None]
+    parts: list[Json] = [json.loads(marked[len(GEMINI) :]) for marked in _marked(thoughts, GEMINI) if marked != GEMINI]
+    parts.extend([{"text": "", "thoughtSignature": each} for each in more])
+    told: Json = {**({"thought_signatures": [first]} if first else {}), **({GEMINI: parts} if parts else {})}
+    return {"provider_specific_fields": told} if told else {}
 
 
 def _marked(thoughts: Sequence[Reasoning], mark: str) -> list[str]:

@@ -11,9 +11,10 @@ from weft.engine.channels import UNSET
 from weft.engine.context import Asked, Interrupted
 from weft.errors import QuestionExpired
 from weft.runtime import codec
-from weft.runtime.answers import schema_of, typed
+from weft.runtime.answers import schema_of, see_asked, typed
 from weft.runtime.journal import Journal
-from weft.storage.base import QuestionRow
+from weft.runtime.repeats import NOBODYS, Effect, Left, Repeats, effects_of
+from weft.storage.base import QuestionRow, Scope
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -29,24 +30,36 @@ OUTCOME: dict[str, Any] = {
 }
 """What a person may say of something whose outcome nobody knows."""
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 class Asking:
     """The questions of one run, as they were when this process took it up, and those it asks now."""
 
+    __slots__ = (
+        *("_expired", "_heard", "_journal", "_open", "_tries"),
+        *("answers", "doubts", "outcomes", "repeats", "waited"),
+    )
+
     def __init__(self, journal: Journal, rows: Sequence[QuestionRow] = ()) -> None:
         self._journal = journal
         self.answers: dict[str, bytes] = {}
-        self._expired: set[str] = set()
+        self._expired: frozenset[str] = _NOTHING
         self._open: dict[str, QuestionRow] = {}
-        self._heard: set[str] = set()
+        self._heard: frozenset[str] = _NOTHING
         """Where something has been answered since the run last rested or, if that is not known, ever."""
         self.waited = False
         """Whether something could be answered while the run goes on."""
         self._tries: dict[str, list[QuestionRow]] = {}
         """What must not happen twice, by the path of its activation: every try, oldest first."""
+        self.repeats: Repeats | None = None
+        """What happened on lines that were left, where there are such."""
         self.outcomes: dict[str, Any] = {}
         """What came of it, by the path of its activation, until that is done."""
-        self.hear(rows)
+        self.doubts: dict[str, str] = {}
+        """Why nobody knows what came of a try, by the same."""
+        if rows:
+            self.hear(rows)
 
     def hear(self, rows: Sequence[QuestionRow]) -> None:
         """What is on record of its questions."""
@@ -54,7 +67,7 @@ class Asking:
             self._learn(row)
         told = [row for row in rows if row.status in ("answered", "expired")]
         heard = {row.path for row in told or rows if row.status in ("answered", "expired", "taken")}
-        self._heard = heard or self._heard
+        self._heard = frozenset(heard) or self._heard
 
     def _learn(self, row: QuestionRow) -> None:
         if row.kind == "outcome":
@@ -67,15 +80,17 @@ class Asking:
         elif row.answer is not None:
             self.answers[row.id] = row.answer
         elif row.status in ("expired", "taken"):
-            self._expired.add(row.id)
+            self._expired |= {row.id}
 
     def ask(self, asked: Asked) -> Any:
-        """Raises: Interrupted, QuestionExpired, AnswerInvalid."""
+        """Raises: Interrupted, QuestionExpired, AnswerInvalid, UsageError."""
         id = asked.id
         if (answer := self.answers.get(id)) is not None:
             return typed(asked.schema, answer, id)
         if id in self._expired:
             raise QuestionExpired(f"nobody answered {id!r} in time, and it has no default")
+        if asked.kind == "question":
+            see_asked(id, asked.schema, asked.seconds, asked.fallback)
         if asked.seconds is not None:
             asked.expires_at = time.time() + asked.seconds
         if (known := self._open.get(id)) is not None:
@@ -101,12 +116,28 @@ class Asking:
 
     # What must not happen twice
 
+    async def leave(self, lines: Sequence[Left], *, but: str = "", at: Path | None = None) -> None:
+        """From now on somebody is asked before what happened on these lines is repeated; not what run ``but`` did.
+
+        It is told in an event ``at`` a path, and with the result.
+        """
+        journal, store = self._journal, self._journal.store
+        assert store is not None
+        effects = await effects_of(store, Scope(journal.info.workspace), lines, but=but)
+        if self.repeats is None:
+            self.repeats = Repeats(await store.questions.take(journal.info.id, NOBODYS))
+        self.repeats.add(effects)
+        journal.warnings = {**journal.warnings, **{effect.key: effect.words for effect in effects}}
+        if effects and at is not None:
+            journal.emit(at, events.Custom("effects.left", [effect.words for effect in effects]))
+
     def tries(self, path: str) -> Sequence[QuestionRow]:
         return self._tries.get(path, ())
 
     async def begin(self, path: Path, number: int, what: Any) -> None:
         """Put a try on record: a question that nobody need answer unless we die."""
         here = "/".join(path)
+        self.doubts.pop(here, None)
         row = QuestionRow(
             id=f"{here}/outcome#{number}",
             path=here,
@@ -137,7 +168,7 @@ class Asking:
         row = msgspec.structs.replace(row, status="settled")
         self._journal.intents.pop(row.id, None)
         if self._journal.store is not None:
-            self._journal.settled.append(row)
+            self._journal.settled = (*self._journal.settled, row)
         return row
 
 
@@ -158,6 +189,14 @@ class Tries:
         tries = self._asking.tries("/".join(self._path))
         return 0 if not tries or tries[-1].status == "settled" else len(tries)
 
+    @property
+    def why(self) -> str:
+        return self._asking.doubts.get("/".join(self._path), "")
+
+    def earlier(self, name: str, arguments: Any) -> Effect | None:
+        repeats = self._asking.repeats
+        return None if repeats is None else repeats.find(self._path, name, arguments)
+
     async def begin(self, what: Any) -> None:
         """Raises: StoreError."""
         await self._asking.begin(self._path, len(self._asking.tries("/".join(self._path))) + 1, what)
@@ -174,7 +213,9 @@ class Tries:
         self._asking.void(self._path)
 
     def unknown(self, why: str) -> None:
-        what: dict[str, Any] = msgspec.json.decode(self._asking.tries("/".join(self._path))[-1].payload)
+        here = "/".join(self._path)
+        self._asking.doubts[here] = why
+        what: dict[str, Any] = msgspec.json.decode(self._asking.tries(here)[-1].payload)
         self._journal.emit(self._path, events.EffectUnknown(what["name"], what["key"], why))
 
 

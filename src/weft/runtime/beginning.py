@@ -1,12 +1,13 @@
 """What a run is before it begins: its record, and its place among the runs of its thread that wait in this process."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
+from weft.errors import UsageError
 from weft.ids import new_id, same_id
 from weft.runtime import codec
 from weft.runtime.commands import Breakpoint, SetBreakpoints, check, dump_command
@@ -24,6 +25,11 @@ class Start(Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
     """They hold beside those of the target."""
 
+    def __post_init__(self) -> None:
+        """Raises: UsageError (nobody knows what ``if_busy`` means)."""
+        if self.if_busy not in get_args(IfBusy):
+            raise UsageError(f"`if_busy` is one of {', '.join(get_args(IfBusy))}; not {self.if_busy!r}")
+
     def commands(self, by: str) -> list[NewCommand]:
         """What is in its inbox from the start.
 
@@ -35,6 +41,14 @@ class Start(Struct, frozen=True, kw_only=True):
         command = SetBreakpoints(breakpoints=tuple(self.breakpoints))
         check(command)
         return [dump_command(command, by)]
+
+
+def usual(if_busy: IfBusy | Mapping[str, IfBusy]) -> Mapping[str, IfBusy]:
+    """By the names of targets; that of all others under ``""``. Raises: UsageError."""
+    named: Mapping[str, IfBusy] = if_busy if isinstance(if_busy, Mapping) else {"": if_busy}
+    for one in named.values():
+        Start(if_busy=one)
+    return named
 
 
 PLAIN = Start()

@@ -33,6 +33,7 @@ class Beside:
         except Paused as paused:
             self.halted.append(paused)
             self._leave(task)
+            await asyncio.sleep(0)  # those that were made together with it begin
             await self._settled.wait()
             raise joined(self.halted) from None
         finally:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -11,8 +11,9 @@ from weft.engine.context import Interrupted
 from weft.errors import BudgetExceeded, UsageError
 from weft.ids import new_id
 from weft.runtime.limits import Meter
-from weft.storage.accounts import NANO, Allowance, BudgetRow, Of, Per, Reservation, Shortage
+from weft.storage.accounts import NANO, Allowance, BudgetRow, Of, Per, Reservation, Shortage, period
 from weft.storage.base import RunRecord, Store
+from weft.storage.chore_rows import Chore
 
 FRESH = 2.0
 """Seconds after which a process asks again which budgets there are."""
@@ -63,24 +64,6 @@ def budget_of(row: BudgetRow) -> Budget:
     """The budget that is stored so."""
     usd = None if row.nanos is None else row.nanos / NANO
     return Budget(row.of, usd, row.tokens, row.per, row.subject, row.unpriced)
-
-
-def period(per: Per, now: float) -> tuple[float, float | None]:
-    """When the period began in which ``now`` is, and when it ends.
-
-    >>> [datetime.fromtimestamp(at, UTC).isoformat()[:16] for at in period("month", 1_764_547_200.0 - 1)]
-    ['2025-11-01T00:00', '2025-12-01T00:00']
-    """
-    if per == "total":
-        return 0.0, None
-    hour = datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
-    if per == "hour":
-        return hour.timestamp(), hour.timestamp() + 3_600
-    day = hour.replace(hour=0)
-    if per == "day":
-        return day.timestamp(), day.timestamp() + 86_400
-    first = day.replace(day=1)
-    return first.timestamp(), (first + timedelta(days=32)).replace(day=1).timestamp()
 
 
 def allowance(row: BudgetRow, subject: str, now: float, since: float = 0.0) -> Allowance:
@@ -154,12 +137,12 @@ def _key(row: BudgetRow) -> tuple[str, str, str]:
 
 
 class Purse:
-    """What one run may spend: every budget that its calls fall under."""
+    """What one run may spend: every budget that its calls fall under; so may a ``chore`` that works on the run."""
 
-    __slots__ = ("_book", "_meter", "_record")
+    __slots__ = ("_book", "_chore", "_meter", "_record")
 
-    def __init__(self, book: Book, record: RunRecord, meter: Meter) -> None:
-        self._book, self._record, self._meter = book, record, meter
+    def __init__(self, book: Book, record: RunRecord, meter: Meter, chore: Chore | None = None) -> None:
+        self._book, self._record, self._meter, self._chore = book, record, meter, chore
 
     async def allowances(self) -> tuple[Allowance, ...]:
         """Of each kind and period the one for this very run, thread or user or, without one, the general one."""
@@ -176,6 +159,18 @@ class Purse:
                 chosen[row.of, row.per] = allowance(row, subject, now, since)
         return tuple(chosen.values())
 
+    async def left(self) -> tuple[float | None, int | None]:
+        """US dollars and tokens that are left of all of them now; ``None`` where none is set."""
+        usd: list[float] = []
+        tokens: list[int] = []
+        for one in await self.allowances():
+            tally = await self._book.store.budgets.used(self._record.workspace, one)
+            if one.budget.nanos is not None:
+                usd.append((one.budget.nanos - tally.nanos - tally.held_nanos) / NANO)
+            if one.budget.tokens is not None:
+                tokens.append(one.budget.tokens - tally.tokens - tally.held_tokens)
+        return (max(0.0, min(usd)) if usd else None, max(0, min(tokens)) if tokens else None)
+
     async def reserve(
         self, path: tuple[str, ...], model: str, tokens: int, nanos: int | None, under: tuple[Allowance, ...]
     ) -> None:
@@ -188,12 +183,13 @@ class Purse:
             for one in under:
                 if one.budget.nanos is not None and one.budget.unpriced == "refuse":
                     _stop(one, f"nobody knows the price of {model!r}, so the {_named(one)} cannot hold for it")
-        run = self._record
+        run, chore = self._record, self._chore
         wanted = Reservation(
             id=new_id("hold"),
             workspace=run.workspace,
             run_id=run.id,
-            fence=run.fence,
+            fence=run.fence if chore is None else chore.fence,
+            chore=0 if chore is None else chore.n,
             nanos=nanos or 0,
             tokens=tokens,
             under=under,

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Raw, Struct
 
-from weft.engine.channels import UNSET
+from weft.engine.channels import UNSET, Overwrite, overwrites
 from weft.engine.graph import NOTHING, Graph, Send, Update
 from weft.engine.step import Activation, Checkpoint
 from weft.errors import SchemaMismatch, StateError
@@ -26,6 +26,8 @@ def _plain(value: Any) -> Any:
 
 
 def _rich(of: type[Any], value: Any) -> Any:
+    if of is object:  # as in dict[str, object]: whatever JSON gives
+        return value
     validate = getattr(of, "model_validate", None)
     if validate is None:
         raise NotImplementedError
@@ -103,8 +105,8 @@ class _Woken(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     id: str
     node: str
-    sent: tuple[Raw, ...] = ()
-    """Its payload, where one was sent to it. (msgspec reads no ``Raw | None``.)"""
+    sent: bytes | None = None
+    """JSON of its payload, where one was sent to it."""
 
 
 Source: TypeAlias = Literal["step", "input", "fork", "migration"]
@@ -139,9 +141,12 @@ class _Update(Struct, frozen=True, omit_defaults=True):
     sends: tuple[tuple[str, Raw], ...] = ()
     goto: tuple[str, ...] = ()
     instead: bool = False
+    over: tuple[str, ...] = ()
+    """The channels that are overwritten."""
 
 
-decode_head = msgspec.json.Decoder(Head).decode
+decode_head = msgspec.msgpack.Decoder(Head).decode
+_encode_head = msgspec.msgpack.Encoder().encode
 _decode_update = msgspec.json.Decoder(_Update).decode
 
 _MANY = 64
@@ -195,7 +200,13 @@ class Slots:
     def _row(self, name: str, by_updates: bool, step: int, value: Any, updates: list[Any]) -> SlotRow:
         where = f"state[{name!r}]"
         sizes = self._sizes.get(name)
-        if by_updates and sizes is not None and name in self.ranges and not _outgrown(sizes):
+        if (
+            by_updates
+            and sizes is not None
+            and name in self.ranges
+            and not _outgrown(sizes)
+            and not overwrites(updates)
+        ):
             body = encode(updates, where)
             sizes[1] += len(body)
             sizes[2] += 1
@@ -249,7 +260,7 @@ def dump_checkpoint(
     changed = slots.changed(checkpoint)
     frontier = tuple(
         [
-            _Woken(a.id, a.node, (Raw(encode(a.payload, f"payload of {a.node!r}")),) if a.sent else ())
+            _Woken(a.id, a.node, encode(a.payload, f"payload of {a.node!r}") if a.sent else None)
             for a in checkpoint.frontier
         ]
     )
@@ -257,7 +268,7 @@ def dump_checkpoint(
         path=path,
         step=checkpoint.step,
         version=graph.version,
-        head=_encoder.encode(Head(frontier, graph.evolution.version, head_seq, parent, source, checkpoint.held)),
+        head=_encode_head(Head(frontier, graph.evolution.version, head_seq, parent, source, checkpoint.held)),
         slots=changed,
         ranges=dict(slots.ranges),
     )
@@ -284,20 +295,40 @@ def load_frontier(graph: Graph, snapshot: Snapshot) -> tuple[Activation, ...]:
                 f"this thread stopped before node {woken.node!r}, which graph {graph.name!r} no longer has; "
                 "bring the node back, or begin a new thread"
             )
-        payload = decode(bytes(woken.sent[0]), node.payload) if woken.sent else None
-        frontier.append(Activation(woken.id, woken.node, payload, bool(woken.sent)))
+        payload = decode(woken.sent, node.payload) if woken.sent is not None else None
+        frontier.append(Activation(woken.id, woken.node, payload, woken.sent is not None))
     return tuple(frontier)
 
 
 def dump_update(graph: Graph, path: str, step: int, activation: Activation, update: Update) -> FinishedRow:
     """An activation that is done while its siblings are not."""
+    over = tuple([name for name, value in update.writes.items() if type(value) is Overwrite])
     plain = _Update(
-        writes={name: Raw(encode(value, f"state[{name!r}]")) for name, value in update.writes.items()},
+        writes={name: Raw(encode(plainly(value), f"state[{name!r}]")) for name, value in update.writes.items()},
         sends=tuple([(send.node, Raw(encode(send.payload, f"payload of {send.node!r}"))) for send in update.sends]),
         goto=tuple(update.goto),
         instead=update.instead,
+        over=over,
     )
     return FinishedRow(path=path, step=step, activation=activation.id, body=_encoder.encode(plain))
+
+
+def plainly(value: Any) -> Any:
+    """What a write says, whether it overwrites or not."""
+    return value.value if type(value) is Overwrite else value
+
+
+def written(graph: Graph, name: str, value: Any) -> Any:
+    """A write from outside, in the type that its channel takes; one that overwrites in that of its value.
+
+    Raises:
+        SchemaMismatch: it does not fit.
+        StateError: it cannot be stored.
+    """
+    channel, where = graph.channels[name], f"state[{name!r}]"
+    if type(value) is Overwrite:
+        return Overwrite(decode(encode(value.value, where), channel.of, where))
+    return decode(encode(value, where), channel.takes, where)
 
 
 def load_updates(graph: Graph, rows: Sequence[FinishedRow]) -> Mapping[str, Update]:
@@ -309,8 +340,14 @@ def load_updates(graph: Graph, rows: Sequence[FinishedRow]) -> Mapping[str, Upda
 
 def _load_update(graph: Graph, body: bytes) -> Update:
     plain = _decode_update(body)
+    writes: dict[str, Any] = {}
+    for name, raw in plain.writes.items():
+        channel = graph.channels[name]
+        over = name in plain.over
+        value = decode(bytes(raw), channel.of if over else channel.takes)
+        writes[name] = Overwrite(value) if over else value
     return Update(
-        writes={name: decode(bytes(raw), graph.channels[name].takes) for name, raw in plain.writes.items()},
+        writes=writes,
         sends=tuple(Send(node, decode(bytes(raw), graph.nodes[node].payload)) for node, raw in plain.sends),
         goto=plain.goto,
         instead=plain.instead,

@@ -150,12 +150,18 @@ class SetState(_Command, frozen=True, tag="state"):
 
     writes: dict[str, Any]
     node: str | None = None
+    path: str | None = None
+    """Of a graph that the run's own called, and that is under way."""
+    overwrite: tuple[str, ...] = ()
+    """The channels whose values are replaced, past their rules."""
 
 
 class Rerun(_Command, frozen=True, tag="rerun"):
     """Go back to before a node last began, and go on from there."""
 
     node: str
+    path: str | None = None
+    """Of a graph that the run's own called, and that is under way."""
 
 
 class Rollback(_Command, frozen=True, tag="rollback"):
@@ -185,7 +191,11 @@ def check(command: Command) -> None:
     """Raises: UsageError, where it can never be done."""
     if isinstance(command, SetBreakpoints):
         for point in command.breakpoints:
+            if not isinstance(point, Breakpoint):  # pyright: ignore[reportUnnecessaryIsInstance]  # from users
+                raise UsageError(f"a breakpoint is a Breakpoint(node=...), not {point!r}")
             point.check()
+    elif isinstance(command, Inject) and command.when not in ("now", "idle"):
+        raise UsageError(f"something is said 'now' or when 'idle', not {command.when!r}")
     elif isinstance(command, Step) and command.count < 1:
         raise UsageError("a step is one step or more")
 

@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from weft.engine.context import Target
-from weft.errors import Conflict, NotFound
-from weft.events import RunSteered, decode_event
+from weft.errors import Conflict, GraphError, NotFound
+from weft.events import RunSteered
 from weft.runtime.beginning import Start
+from weft.runtime.below import graph_at
 from weft.runtime.commands import (
     Abort,
     Breakpoint,
@@ -27,7 +28,7 @@ from weft.runtime.commands import (
 )
 from weft.runtime.runner import Runner
 from weft.runtime.steering import stance_of
-from weft.runtime.writing import as_update
+from weft.runtime.writing import as_command, as_update
 from weft.storage.base import ENDED, Job, RunRecord, Scope
 
 
@@ -72,20 +73,32 @@ class Control:
         """Say something to its agent: the next model call sees it, or (``idle``) a run of its own after this one."""
         return await self.send(Inject(input=input, when=when))
 
-    async def modify(self, writes: Mapping[str, Any], *, node: str | None = None, wait: float = 10.0) -> Sent:
+    async def modify(
+        self, writes: Mapping[str, Any], *, node: str | None = None, path: str | None = None, wait: float = 10.0
+    ) -> Sent:
         """Write to channels of the paused run, in the name of ``node`` where only some nodes may write them.
 
-        Waits until it is done, at most ``wait`` seconds, where a process that serves the run must do it.
+        Values are merged by the rules of their channels; ``Overwrite(value)`` takes the place of what is there.
+        ``path`` leads to a graph that is under way below (``"order/2:book/hotel#1"``), as its history does. Waits until
+        it is done, at most ``wait`` seconds, where a process that serves the run must do it.
 
         Raises:
             Conflict: it is not paused, or the writes were refused.
-            GraphError, SchemaMismatch: the writes cannot stand.
+            GraphError: the writes cannot stand.
         """
-        return await self.settled(await self.send(SetState(writes=dict(writes), node=node)), wait)
+        return await self.settled(await self.send(as_command(writes, node, path)), wait)
 
-    async def rerun(self, node: str) -> Sent:
-        """Go back to before ``node`` last began, and go on from there."""
-        return await self.send(Rerun(node=node))
+    async def rerun(self, node: str, *, path: str | None = None, wait: float = 10.0) -> Sent:
+        """Go back to before ``node`` last began, and go on from there; ``path`` and ``wait`` as for ``modify``.
+
+        What an agent said since leaves its context. What must happen once and happened since is asked about before
+        it is done again.
+
+        Raises:
+            Conflict: it is not paused, or the node has not run.
+            GraphError: there is no such node.
+        """
+        return await self.settled(await self.send(Rerun(node=node, path=path)), wait)
 
     async def abort(self, reason: str | None = None) -> Sent:
         """End it with all below it. What it does in this process has stopped when this returns."""
@@ -150,7 +163,10 @@ class Control:
             return
         graph = target.graph()
         if isinstance(command, SetState):
-            as_update(graph, command)
+            as_update(graph if command.path is None else graph_at(graph, command.path, self._runner.find), command)
+        if isinstance(command, Rerun) and command.path is None and command.node not in graph.nodes:
+            known = ", ".join(sorted(graph.nodes))
+            raise GraphError(f"graph {graph.name!r} has no node {command.node!r}; it has: {known}")
         if isinstance(command, Inject) and any(channel.stored == "rows" for channel in graph.channels.values()):
             graph.enter(command.input)
 
@@ -172,9 +188,7 @@ class Control:
         while rows := await self._runner.store.runs.events(self._scope, self.run_id, after=after, limit=500):
             after = rows[-1].seq
             for row in rows:
-                if b"run.steered" not in row.body:
-                    continue
-                event = decode_event(row.body)
+                event = row.event
                 if isinstance(event, RunSteered) and event.number == sent.number and event.refused:
                     raise Conflict(f"it was refused: {event.refused}")
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from weft.engine.channels import UNSET, Stored
-from weft.messages import Media, Message, Reasoning, Text, ToolCall
+from weft.messages import Media, Message, Reasoning, Text, ToolCall, foreign
 from weft.storage.base import ContextRow, MessageRow
 
 
@@ -54,6 +54,8 @@ class Context(Struct, frozen=True):
     """Estimated tokens of the messages in view."""
     skipped: Ranges = ()
     """Messages of branches that were left: still rows of the thread, never in view."""
+    gone: tuple[str, ...] = ()
+    """The sources of untrusted content that was in view, and is so no more: the summary may hold something of it."""
 
     @property
     def messages(self) -> list[Message]:
@@ -82,10 +84,11 @@ class Conversation(Struct, frozen=True):
     def merge(self, value: Any, updates: Sequence[Any]) -> Any:
         context: Context = EMPTY if value is UNSET else value
         said, summary, start = list(context.said), context.summary, context.start
-        owed, torn, size = context.owed, context.torn, context.size
+        owed, torn, size, gone = context.owed, context.torn, context.size, context.gone
         for update in updates:
             for saying in update:
                 if isinstance(saying, Cut):
+                    gone = _gone(gone, said[: saying.leaving])
                     start = _after(said, saying.leaving, start)
                     size -= sum([one.tokens for one in said[: saying.leaving]])
                     del said[: saying.leaving]
@@ -95,7 +98,7 @@ class Conversation(Struct, frozen=True):
                     size += one.tokens
                     torn = torn or _tears(owed, saying)
                     owed = _owed(owed, saying)
-        return Context(tuple(said), summary, start, owed, torn, size, context.skipped)
+        return Context(tuple(said), summary, start, owed, torn, size, context.skipped, gone)
 
     def ready(self, value: Any) -> bool:
         return True
@@ -111,6 +114,7 @@ _NONE: frozenset[str] = frozenset()
 class _ContextOnRecord(Struct, frozen=True, omit_defaults=True):
     summary: str | None = None
     skipped: Ranges = ()
+    gone: tuple[str, ...] = ()
 
 
 class View(Struct, frozen=True, omit_defaults=True):
@@ -119,6 +123,7 @@ class View(Struct, frozen=True, omit_defaults=True):
     start: int = 1
     summary: str | None = None
     skipped: Ranges = ()
+    gone: tuple[str, ...] = ()
 
 
 WHOLE = View()
@@ -141,6 +146,12 @@ def _owed(owed: frozenset[str], message: Message) -> frozenset[str]:
     return owed.difference([result.call_id for result in message.tool_results]) if owed else owed
 
 
+def _gone(before: tuple[str, ...], leaving: Sequence[Said]) -> tuple[str, ...]:
+    """The untrusted sources of all that has left."""
+    found = {source for said in leaving for source, _ in foreign(said.message)}
+    return tuple(sorted(found.union(before))) if found else before
+
+
 def _after(said: Sequence[Said], count: int, start: int) -> int:
     """The thread's ``seq`` from which the context begins when its first ``count`` messages are cut."""
     if count < len(said) and said[count].seq:
@@ -149,12 +160,12 @@ def _after(said: Sequence[Said], count: int, start: int) -> int:
 
 
 def dump_context(context: Context | View, conversation: str) -> ContextRow:
-    body = _encode(_ContextOnRecord(context.summary, context.skipped))
+    body = _encode(_ContextOnRecord(context.summary, context.skipped, context.gone))
     return ContextRow(conversation=conversation, start=context.start, body=body)
 
 
 def dump_view(context: Context) -> bytes:
-    return _encode(View(context.start, context.summary, context.skipped))
+    return _encode(View(context.start, context.summary, context.skipped, context.gone))
 
 
 def load_view(body: bytes) -> View:
@@ -174,7 +185,7 @@ def load_context(row: ContextRow | None, messages: Sequence[MessageRow]) -> Cont
     size = sum([one.tokens for one in said])
     if row is None:
         return Context(said, None, 1, owed, torn, size)
-    return Context(said, known.summary, row.start, owed, torn, size, known.skipped)
+    return Context(said, known.summary, row.start, owed, torn, size, known.skipped, known.gone)
 
 
 def without(context: Context, first: int, last: int) -> Context:
@@ -185,7 +196,8 @@ def without(context: Context, first: int, last: int) -> Context:
         torn = torn or _tears(owed, one.message)
         owed = _owed(owed, one.message)
     size = sum([one.tokens for one in kept])
-    return Context(kept, context.summary, context.start, owed, torn, size, (*context.skipped, (first, last)))
+    skipped = (*context.skipped, (first, last))
+    return Context(kept, context.summary, context.start, owed, torn, size, skipped, context.gone)
 
 
 def dump_message(said: Said, conversation: str, run_id: str, at: float) -> MessageRow:
@@ -213,8 +225,8 @@ def count_tokens(message: Message) -> int:
     total = 4
     for part in message.parts:
         match part:
-            case Text(text) | Reasoning(text):
-                total += estimate(text)
+            case Text() | Reasoning():
+                total += len(part.text) // 4 + 1
             case ToolCall():
                 total += 8 + estimate(part.name) + (len(part.invalid or "") + len(str(part.arguments))) // 4
             case Media():

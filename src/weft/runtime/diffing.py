@@ -1,13 +1,15 @@
 """Two states or two runs side by side: what differs, and where it began."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
 
+from weft.events import ThreadForked
 from weft.runtime import codec
 from weft.runtime.history import ALL, Moment, StateView, history, raw
+from weft.runtime.reading import stored_events
 from weft.storage.base import RunRecord, Scope, Status, Store
 
 MESSAGES = "messages"
@@ -26,7 +28,7 @@ class Divergence(Struct, frozen=True, kw_only=True):
     """The first step at which two runs differ."""
 
     index: int
-    """The how-manieth step of both: 0 is the state after the input."""
+    """The how-manieth step of both: 0 is the state after the input, or what a fork of the other's thread did first."""
     step_a: int | None
     """Its number in the first run; ``None`` where that run had ended."""
     step_b: int | None
@@ -49,8 +51,23 @@ class RunsDiff(Struct, frozen=True, kw_only=True):
     divergence: Divergence | None
 
 
-def diff_states(a: StateView, b: StateView) -> tuple[Difference, ...]:
+class StatesDiff(Struct, frozen=True, kw_only=True):
+    """Two states of graphs of one kind, compared by what is in them and what was said."""
+
+    a: int
+    """The step."""
+    b: int
+    same: bool
+    differences: tuple[Difference, ...]
+
+
+def diff_states(a: StateView, b: StateView) -> StatesDiff:
     """The channels that differ, then what was said."""
+    found = _differing(a, b)
+    return StatesDiff(a=a.step, b=b.step, same=not found, differences=found)
+
+
+def _differing(a: StateView, b: StateView) -> tuple[Difference, ...]:
     found = list(_differences(_plain(a.values), _plain(b.values)))
     said_a, said_b = ([_words(codec.encode(one)) for _, one in state.messages] for state in (a, b))
     if said_a != said_b:
@@ -58,40 +75,76 @@ def diff_states(a: StateView, b: StateView) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+class _Line(NamedTuple):
+    """What a run did, and where its thread stood before."""
+
+    record: RunRecord
+    steps: Sequence[Moment]
+    before: Moment | None
+
+
 async def diff_runs(store: Store, scope: Scope, a: str, b: str) -> RunsDiff:
     """Raises:
     NotFound: there is no such run, or it is not yours.
     """
-    records = [await store.runs.get(scope, run) for run in (a, b)]
-    steps_a, steps_b = [await steps_of(store, scope, record) for record in records]
-    divergence = None
-    for index in range(max(len(steps_a), len(steps_b))):
-        here = [steps[index] if index < len(steps) else None for steps in (steps_a, steps_b)]
+    one, two = whole = [await _line(store, scope, run) for run in (a, b)]
+    divergence = await _divergence(
+        store, scope, await _past(store, scope, one, two), await _past(store, scope, two, one)
+    )
+    return RunsDiff(
+        a=a,
+        b=b,
+        status_a=one.record.status,
+        status_b=two.record.status,
+        steps_a=len(whole[0].steps),
+        steps_b=len(whole[1].steps),
+        same=divergence is None,
+        divergence=divergence,
+    )
+
+
+async def _divergence(store: Store, scope: Scope, a: _Line, b: _Line) -> Divergence | None:
+    for index in range(max(len(a.steps), len(b.steps))):
+        here = [line.steps[index] if index < len(line.steps) else None for line in (a, b)]
         told = [
-            {} if one is None else await _done(store, scope, record, steps, index)
-            for one, record, steps in zip(here, records, (steps_a, steps_b), strict=True)
+            {} if one is None else await _done(store, scope, line, index)
+            for one, line in zip(here, (a, b), strict=True)
         ]
         differences = tuple(_differences(told[0], told[1]))
         if differences or None in here:
             moment = here[0] or here[1]
-            divergence = Divergence(
+            return Divergence(
                 index=index,
                 step_a=here[0].step if here[0] else None,
                 step_b=here[1].step if here[1] else None,
                 nodes=moment.made_by if moment else (),
                 differences=differences,
             )
-            break
-    return RunsDiff(
-        a=a,
-        b=b,
-        status_a=records[0].status,
-        status_b=records[1].status,
-        steps_a=len(steps_a),
-        steps_b=len(steps_b),
-        same=divergence is None,
-        divergence=divergence,
-    )
+    return None
+
+
+async def _line(store: Store, scope: Scope, run_id: str) -> _Line:
+    record = await store.runs.get(scope, run_id)
+    steps = await steps_of(store, scope, record)
+    if not steps:
+        return _Line(record, steps, None)
+    before = await history(store, scope, record.thread_id, record.target, before=steps[0].step, limit=1)
+    return _Line(record, steps, before[0] if before else None)
+
+
+async def _past(store: Store, scope: Scope, line: _Line, other: _Line) -> _Line:
+    """Where ``other`` goes on from a fork in the midst of ``line``, what came after; else all of it."""
+    fork = other.before
+    if fork is None or fork.source != "fork" or fork.run_id is None:
+        return line
+    events = await stored_events(store, scope, fork.run_id, limit=3)
+    told = next((one.event for one in events if isinstance(one.event, ThreadForked)), None)
+    if told is None or (told.source or fork.thread_id) != line.record.thread_id:
+        return line
+    shared = [step for step in line.steps if step.step <= told.parent]
+    if not 0 < len(shared) < len(line.steps):
+        return line
+    return _Line(line.record, line.steps[len(shared) :], shared[-1])
 
 
 async def steps_of(store: Store, scope: Scope, record: RunRecord) -> list[Moment]:
@@ -106,9 +159,9 @@ async def steps_of(store: Store, scope: Scope, record: RunRecord) -> list[Moment
     return found[::-1]
 
 
-async def _done(store: Store, scope: Scope, record: RunRecord, steps: Sequence[Moment], index: int) -> dict[str, Any]:
+async def _done(store: Store, scope: Scope, line: _Line, index: int) -> dict[str, Any]:
     """What a step left: its values as plain JSON, what is to run next, and what was said in it."""
-    moment = steps[index]
+    record, moment = line.record, line.steps[index]
     snapshot = await store.history.at(scope, record.thread_id, record.target, moment.step)
     told: dict[str, Any] = {"next": sorted(moment.next)}
     bodies: dict[str, Any] = {}
@@ -119,11 +172,9 @@ async def _done(store: Store, scope: Scope, record: RunRecord, steps: Sequence[M
         held.append((at, slot))
     for channel, slots in bodies.items():
         told[channel] = _value(msgspec.structs.replace(snapshot, slots=tuple(slots)), channel)
-    first = (
-        steps[index - 1].head_seq if index else record.first_message - 1 if record.first_message else moment.head_seq
-    )
+    before = line.steps[index - 1] if index else line.before
     rows = await store.threads.messages(
-        scope, record.thread_id, after=max(first, 0), before=moment.head_seq + 1, limit=ALL
+        scope, record.thread_id, after=before.head_seq if before else 0, before=moment.head_seq + 1, limit=ALL
     )
     told[MESSAGES] = [_words(row.body) for row in rows if row.run_id == record.id]
     return {name: value for name, value in told.items() if not _is_view(value)}

@@ -12,12 +12,14 @@ from weft.engine.scheduler import Paused, describe
 from weft.errors import Cancelled, Conflict, Fenced, SchemaMismatch, WeftError
 from weft.runtime import ending
 from weft.runtime.asking import Asking, again
+from weft.runtime.below import Find, unknown
 from weft.runtime.budgets import Book, Purse
 from weft.runtime.ending import Owed, last_words
 from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
 from weft.runtime.leaving import shielded
 from weft.runtime.origin import origin_of
+from weft.runtime.permits import Rulebook
 from weft.runtime.recent import Recent
 from weft.runtime.replaying import answered, recorded
 from weft.runtime.result import Result
@@ -52,6 +54,10 @@ class Driver:
         self, store: Store, hub: Hub, guard: Callable[[], None], enqueue: Enqueue, look: Callable[[], None]
     ) -> None:
         self.driven: dict[str, Driven] = {}
+        self._stops: dict[str, int] = {}
+        """How often the tasks of runs were cancelled by ``stop``."""
+        self.ending: set[str] = set()
+        """Those of them whose last words are being stored: ours no longer as soon as they are, and yet not taken."""
         self.owed = Owed()
         self.serving = False
         """Whether this process works the queue, so that a run that was let go is done again."""
@@ -61,10 +67,14 @@ class Driver:
         self._recent = Recent()
         self.meeting = ALONE
         """What is to be done where a graph has changed since a run stopped."""
+        self.find: Find = unknown
+        """Finds the targets of the app."""
         self.look = look
         """Called when a run has come to rest to which a command may have been sent at that very moment."""
         self.book: Book | None = None
         """The budgets that hold for these runs."""
+        self.rules: Rulebook | None = None
+        """The policies that their tool calls are held to."""
 
     async def drive(self, target: Target, record: RunRecord, input: Any, deps: Any) -> Result[Any]:
         """Until it rests.
@@ -79,8 +89,14 @@ class Driver:
         self._hub.open(record.id)
         try:
             return await self._to_rest(target, record, input, deps, steering)
+        except asyncio.CancelledError:
+            if not self._ours(record.id, task):
+                raise
+            raise Cancelled(f"run {record.id} was cancelled") from None
         finally:
+            self._stops.pop(record.id, None)
             self.driven.pop(record.id, None)
+            self.ending.discard(record.id)
             self._hub.close(record.id)
 
     async def stop(self, run_id: str) -> None:
@@ -93,10 +109,18 @@ class Driver:
         if driven is None or driven.task is asyncio.current_task():
             return
         for _ in range(TRIES):
+            self._stops[run_id] = self._stops.get(run_id, 0) + 1
             driven.task.cancel()
             done, _ = await asyncio.wait({driven.task}, timeout=PATIENCE)
-            if done:
-                return
+            if done or self.driven.get(run_id) is not driven:
+                return  # the task of somebody who waits here goes on with other things
+
+    def _ours(self, run_id: str, task: "asyncio.Task[Any]") -> bool:
+        """Whether only the run was to stop, not the program that waits for it: then it is told so by an error."""
+        stops = self._stops.pop(run_id, 0)
+        for _ in range(stops):
+            task.uncancel()
+        return stops > 0 and not task.cancelling()
 
     async def _visit(self, record: RunRecord, steering: Steering, asked: tuple[str, ...] | None) -> Paused | None:
         """Why the run does not go on, though it was taken up: a person holds it, or only commands brought it here.
@@ -110,7 +134,7 @@ class Driver:
         )
         if steering.goes_on():
             answered = not {row.id for row in open}.issuperset(asked or ())
-            if answered or not steering.waits or (steering.freed() and not open):
+            if answered or not steering.waits or (steering.freed() and (not open or steering.held)):
                 return None
         return Paused(tuple([again(row) for row in open]), halted=steering.held)
 
@@ -127,44 +151,58 @@ class Driver:
         rows: list[QuestionRow] = []
         if self.book is not None:
             journal.info.meter.purse = Purse(self.book, record, journal.info.meter)
+        journal.info.rules = self.rules
         async with self._ending(journal):
             if origin.kind == "replay":
                 journal.info.recorded = await recorded(self._store, Scope(record.workspace), origin)
-                rows += await answered(self._store, origin.run or record.id)
+                rows += await answered(self._store, origin)
             asking = Asking(journal, rows)
             session = Session(journal, deps, asking, resumed=resumed, guard=self._guard, recent=self._recent)
             session.meeting, session.steering = self.meeting, steering
             session.going_on = origin.kind == "go_on" or origin.going_on
             session.until = origin.until
+            session.find = self.find
+            session.left = origin.left
             if record.steered:
                 steering.load(*await self._store.inbox.read(record.id))
-            if resumed:
-                await self._again(session, target, record, steering)
+            rested = await self._again(session, target, record, steering) if resumed else None
             try:
                 output = await session.root(target, input)
             except Paused as paused:
-                result = await ending.paused(journal, paused, session.best(), steering)
+                rested = None if steering.let_go else rested
+                self.ending.add(record.id)
+                result = await ending.paused(journal, paused, session.best(), steering, rested)
                 self.look()
                 return result
             except SchemaMismatch as error:
                 if resumed:  # the right version may come yet: nothing is lost
                     steering.take(refusing(str(error)))
+                    self.ending.add(record.id)
                     await ending.held(journal, steering)
                 raise
+            self.ending.add(record.id)
             result = await ending.finished(journal, output, steering)
         if session.context is not None:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
-    async def _again(self, session: Session, target: Target, record: RunRecord, steering: Steering) -> None:
-        """It was taken up before: to go on, or only for commands that came to it while it rests."""
-        last = await recall(self._store, record, session.journal)
+    async def _again(
+        self, session: Session, target: Target, record: RunRecord, steering: Steering
+    ) -> events.Pause | None:
+        """It was taken up before: to go on, or only for commands that came to it while it rests: then why it rests."""
+        last, left = await recall(self._store, record, session.journal)
+        if left:
+            await session.asking.leave(left)
+        if session.left:
+            await session.asking.leave(session.left, but=record.id)
         asked = tuple([one.id for one in last.questions]) if isinstance(last, events.RunPaused) else None
         why: Why = "recovered" if asked is None else "answered"
         session.visit = await self._visit(record, steering, asked)
         session.lets_go = partial(self._lets_go, session, target, "asked")
         if session.visit is None:
             await self._lets_go(session, target, "asked" if steering.freed() else why)
+            return None
+        return last.reason if isinstance(last, events.RunPaused) else None
 
     async def _lets_go(self, session: Session, target: Target, why: Why) -> None:
         """The run goes on from where it is on record, with the answers that came."""
@@ -193,6 +231,16 @@ class Driver:
             if not journal.rests:
                 await self._failed(journal, error)
             raise
+        finally:
+            if journal.waits:
+                await shielded(self._paid(journal))
+
+    async def _paid(self, journal: Journal) -> None:
+        """See to it that the ledger has the calls of lost commits: whoever has the run does not know of them."""
+        await journal.heard()
+        if journal.unpaid:
+            late = partial(self._store.ledger.late, journal.info.id, journal.unpaid)
+            await self.owed.say(f"{journal.info.id} calls", late)
 
     async def _let_go(self, journal: Journal, error: Fenced) -> None:
         """We were silent for too long. If nobody has taken the run over, it is to be done again, or has failed."""
@@ -213,4 +261,5 @@ class Driver:
         code = error.code if isinstance(error, WeftError) else "bug"
         message = str(error) if isinstance(error, WeftError) else describe(error)
         change = RunChange(status=status, error=f"{code}: {message}", usage=events.encode(journal.info.usage))
+        self.ending.add(journal.info.id)
         await self.owed.say(journal.info.id, last_words(journal, events.RunFailed(code, message), change))

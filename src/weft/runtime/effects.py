@@ -6,30 +6,38 @@ While nobody knows whether it happened (its process died, it took too long, it r
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from enum import Enum
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
+
+import msgspec
 
 from weft.engine.channels import UNSET
 from weft.engine.context import Context, Intent, ask_as, intent_of
 from weft.engine.scheduler import describe
-from weft.errors import Cancelled, Fenced, LimitExceeded, OutcomeUnknown, WeftError
+from weft.engine.undone import NOT_DONE as NOT_DONE
+from weft.engine.undone import NotDone as NotDone
+from weft.errors import Cancelled, Fenced, LimitExceeded, NotRepeated, OutcomeUnknown, WeftError
 from weft.runtime.asking import OUTCOME
+from weft.runtime.repeats import AGAIN
 
 T = TypeVar("T")
-
-
-class _NotDone(Enum):
-    NOT_DONE = "not done"
-
-    def __repr__(self) -> str:
-        return "NOT_DONE"
-
-
-NOT_DONE: Final = _NotDone.NOT_DONE
-"""What ``reconcile`` returns where it did not happen: then it is done now."""
-NotDone: TypeAlias = Literal[_NotDone.NOT_DONE]
 Reconcile: TypeAlias = Callable[[], Awaitable[Any]]
 
+DECISION: dict[str, Any] = {
+    "anyOf": [
+        {"type": "boolean"},
+        {
+            "type": "object",
+            "properties": {
+                "decision": {"enum": ["approve", "reject", "respond"]},
+                "reason": {"type": "string"},
+                "response": {"description": "What stands for it; without it, what it gave the first time."},
+            },
+            "required": ["decision"],
+            "additionalProperties": False,
+        },
+    ]
+}
+"""What a person may say of something that would be done a second time."""
 DIED = "its process ended while it was under way"
 
 
@@ -61,13 +69,14 @@ class Once:
         """What ``act`` gives, or what is known to have come of it.
 
         Raises:
-            Interrupted: a person must say what happened.
+            Interrupted: a person must say what happened, or whether it is to be done again.
+            NotRepeated: they said no.
             OutcomeUnknown: nobody knows, and there is nobody to ask or they said to go on without it.
         """
         intent = self._intent
         if intent.outcome is not UNSET:
             return intent.outcome  # somebody around us tries again, and it is done
-        why, failed = DIED, None
+        why, failed = intent.why or DIED, None
         while True:
             if intent.open:
                 outcome = await self._settled(why)
@@ -76,6 +85,8 @@ class Once:
                 if failed is not None:
                     intent.void()
                     raise failed
+            elif (said := self._again()) is not NOT_DONE:
+                return said
             await intent.begin(self._what())
             try:
                 return intent.happened(await act())
@@ -104,6 +115,30 @@ class Once:
 
     def _what(self) -> dict[str, Any]:
         return {"name": self._name, "arguments": self._arguments, "key": self._ctx.idempotency_key}
+
+    def _again(self) -> Any:
+        """What a person says that is to stand for it, where it happened on a line that was left; else ``NOT_DONE``.
+
+        Raises:
+            Interrupted: nobody has said yet.
+            NotRepeated: it is not to be done again.
+        """
+        before = self._intent.earlier(self._name, self._arguments)
+        if before is None:
+            return NOT_DONE
+        words = f"{before.words[:1].upper()}{before.words[1:]}. Do it again?"
+        payload = {"question": words, "tool": self._name, **self._what(), "before": msgspec.to_builtins(before)}
+        answer = ask_as(self._ctx, "approval", AGAIN, payload, DECISION)
+        plain = {"decision": "approve" if answer is True else "reject"}
+        given = cast("dict[str, Any]", answer) if isinstance(answer, dict) else plain
+        match given["decision"]:
+            case "approve":
+                return NOT_DONE
+            case "respond":
+                return given.get("response", before.result)
+            case _:
+                reason = given.get("reason")
+                raise NotRepeated(f"a person said not to do {self._name!r} again" + (f": {reason}" if reason else ""))
 
     async def _settled(self, why: str) -> Any:
         """What came of the last try, or ``NOT_DONE``."""

@@ -77,8 +77,14 @@ async def finished(journal: Journal, output: Any, steering: Steering | None = No
     return result_of(journal, "finished", output=output)
 
 
-async def paused(journal: Journal, paused: Paused, best: Any = None, steering: Steering | None = None) -> Result[Any]:
-    """``best`` is the answer so far, for where a limit stopped the run.
+async def paused(
+    journal: Journal,
+    paused: Paused,
+    best: Any = None,
+    steering: Steering | None = None,
+    rested: events.Pause | None = None,
+) -> Result[Any]:
+    """``best`` is the answer so far, for where a limit stopped the run; ``rested`` why it did before, and does still.
 
     Raises: StoreError.
     """
@@ -88,8 +94,10 @@ async def paused(journal: Journal, paused: Paused, best: Any = None, steering: S
     if (stop := paused.stop) is not None:
         journal.emit((journal.info.target,), events.LimitReached(stop.limit, str(stop)))
         change = msgspec.structs.replace(change, output=_storable(best), error=f"{stop.code}: {stop}")
-    held = paused.halted is not None and stop is None and not questions
-    reason = why(paused.halted) if held and paused.halted is not None else reason_of(paused)
+    if paused.halted is not None and stop is None and not questions:
+        reason = why(paused.halted)
+    else:
+        reason = rested or reason_of(paused)
     await _commit(journal, events.RunPaused(questions, reason), change, rows, steering)
     return result_of(journal, "paused", output=best, questions=questions, stop=stop)
 

@@ -1,6 +1,5 @@
 """Lines that branch off: a thread that goes on from an earlier step, or a new one that begins there, perhaps edited."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -18,8 +17,8 @@ from weft.messages import Message, user
 from weft.runtime import codec
 from weft.runtime.conversation import Context, Cut, Said, dump_context, dump_message
 from weft.runtime.history import checkpoint_at, conversation_of, rows_channel
-from weft.runtime.journal import encode_event
 from weft.runtime.origin import Origin, dump
+from weft.runtime.writing import taken
 from weft.storage.base import Branch, CheckpointRow, EventRow, FinishedRow, RunRecord, Scope, Snapshot, Store
 
 
@@ -75,9 +74,13 @@ async def fork(
         NotFound: no such thread or step.
         Conflict: a run of the thread is running, or thread ``into`` is there already.
         GraphError: the edit is against the graph's rules.
-        UsageError: the path is that of a graph whose call is over.
+        UsageError: the path is that of a graph whose call is over, or ``into`` the thread itself.
         SchemaMismatch: the graph has changed so that it cannot read this state.
     """
+    if into == thread_id:
+        raise UsageError(
+            f"thread {thread_id!r} cannot be forked into itself: leave `into` out, and it goes back itself"
+        )
     thread = await store.threads.get(scope, thread_id)
     newest = await store.history.at(scope, thread_id, path)
     snapshot = newest if at is None or at == newest.step else await store.history.at(scope, thread_id, path, at)
@@ -102,7 +105,7 @@ async def fork(
         status="finished",
         origin=dump(Origin(kind="fork")),
     )
-    now = time.time()
+    now = events.now()
     branch = Branch(run=run, source=thread_id, upto=last if into else 0, events=[])
     after, head_seq = _talk(graph, after, path, branch, seen=seen, last=last, at=now)
     branch.checkpoint = _whole(graph, after, path, head_seq, None if into else snapshot.step)
@@ -115,8 +118,8 @@ async def fork(
         events.ThreadForked(step, snapshot.step, source, edit.node, changed),
         events.RunFinished(None),
     ]
-    place = msgspec.json.encode(path.split("/")).decode()
-    branch.events = [EventRow(seq=i, at=now, path=place, body=encode_event(event)) for i, event in enumerate(told, 1)]
+    place = tuple(path.split("/"))
+    branch.events = [EventRow(seq=i, at=now, path=place, event=event) for i, event in enumerate(told, 1)]
     await store.history.branch(scope, branch)
     return Fork(
         thread_id=run.thread_id,
@@ -163,7 +166,7 @@ def typed(graph: Graph, name: str, value: Any) -> Any:
         return value
     if channel.stored == "rows":
         return _sayings(value)
-    return codec.decode(codec.encode(value, f"state[{name!r}]"), channel.takes, f"state[{name!r}]")
+    return taken(graph, name, value)
 
 
 def _sayings(value: Any) -> list[Message | Cut]:

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from weft.engine.graph import Graph
 from weft.engine.step import Activation, Checkpoint
 from weft.errors import UsageError
-from weft.events import RunStarted, decode_event
+from weft.events import RunStarted
 from weft.runtime import codec
+from weft.runtime.below import conversation_then
 from weft.runtime.conversation import Context, without
 from weft.storage.base import RunRecord, Scope, Store
 
@@ -42,7 +43,7 @@ async def before_runs(
         scope = Scope(record.workspace)
         undone = await store.runs.get(scope, run_id)
         begun = await store.runs.events(scope, run_id, limit=1)
-        started = decode_event(begun[0].body) if begun else None
+        started = begun[0].event if begun else None
         if not isinstance(started, RunStarted) or started.step == 0:
             continue
         if undone.target != record.target:
@@ -57,23 +58,25 @@ async def before_runs(
     return None
 
 
-async def before_node(store: Store, thread_id: str, path: str, graph: Graph, node: str, now: Checkpoint) -> Checkpoint:
+async def before_node(
+    store: Store, scope: Scope, thread_id: str, path: str, graph: Graph, node: str, now: Checkpoint, head_seq: int
+) -> tuple[Checkpoint, int]:
     """The checkpoint before ``node`` last began, as the next one: its activations are new, so nothing is reused.
 
+    Of a conversation, what was said since is out of view. With the step that it went back to.
+
     Raises:
-        UsageError: it has not run, its checkpoint is not kept, or the graph holds a conversation.
+        UsageError: it has not run, or its checkpoint is not kept.
     """
     if node not in graph.nodes:
         raise UsageError(f"graph {graph.name!r} has no node {node!r}")
-    if any(channel.stored == "rows" for channel in graph.channels.values()):
-        raise UsageError(f"{graph.name!r} holds a conversation: what was said cannot be taken back node by node")
     before = now.step + 1
     while (snapshot := await store.threads.earlier(thread_id, path, before)) is not None:
-        found = codec.load_checkpoint(graph, snapshot, codec.Slots(graph))
-        if snapshot.step < now.step and any(one.node == node for one in found.frontier):
-            return _again(found, now.step + 1)
-        parent = codec.decode_head(snapshot.head).parent  # where the thread was forked
-        before = snapshot.step if parent is None else parent + 1
+        head = codec.decode_head(snapshot.head)
+        if snapshot.step < now.step and any(one == node for _, one in head.nodes):
+            found = await conversation_then(store, scope, thread_id, path, graph, snapshot, head_seq)
+            return _again(found, now.step + 1), snapshot.step
+        before = snapshot.step if head.parent is None else head.parent + 1  # where the thread was forked
     raise UsageError(f"node {node!r} has not run in this thread, or the checkpoint before it is not kept")
 
 

@@ -1,8 +1,8 @@
 """The one writer of a run: numbers its events, stores them with the state, then lets them out."""
 
-import time
-from asyncio import Future
-from collections.abc import Callable, Sequence
+from asyncio import Future, get_running_loop, wait
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -11,18 +11,18 @@ from msgspec import Struct, field
 from weft import events
 from weft.events import PASSING, Envelope, Event
 from weft.messages import Usage
-from weft.runtime import codec
+from weft.runtime.audits import uses_of
 from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Happened, Hub
 from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Meter
+from weft.runtime.plain import event_rows, told
 from weft.storage.accounts import CallRow
 from weft.storage.base import (
     ENDED,
     CheckpointRow,
     Commit,
     ContextRow,
-    EventRow,
     FinishedRow,
     MessageRow,
     QuestionRow,
@@ -32,9 +32,11 @@ from weft.storage.base import (
 )
 from weft.storage.commands import SteeringRow
 
+BURST = 32
+"""Steps that are put on record together at most: what a crash may run again."""
 NO_USAGE = Usage()
 _NO_ROWS: list[MessageRow] = []
-_path = msgspec.json.Encoder().encode
+_NO_WARNINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class RunInfo(Struct, kw_only=True):
@@ -49,6 +51,11 @@ class RunInfo(Struct, kw_only=True):
     recorded: Any = None
     """What a replay takes from the record (``runtime.replaying.Recorded``) instead of calling a model or a tool."""
     meter: Meter = field(default_factory=Meter)
+    rules: Any = None
+    """The ``permits.Rulebook`` that its tool calls are held to; a run without a store has none."""
+    store: Store | None = None
+    fence: int = 0
+    """Where all is kept, if it is."""
 
 
 class Journal:
@@ -56,6 +63,33 @@ class Journal:
 
     Without a store it numbers and publishes all the same, so that a run looks the same to a listener.
     """
+
+    __slots__ = (
+        "_begun",
+        "_called",
+        "_held",
+        "_judged",
+        "_newest",
+        "_pending",
+        "_sealed",
+        "_steps",
+        "_untold",
+        "failure",
+        "fence",
+        "first_message",
+        "head_seq",
+        "hub",
+        "info",
+        "intents",
+        "messages",
+        "rests",
+        "seq",
+        "settled",
+        "silent",
+        "store",
+        "unpaid",
+        "warnings",
+    )
 
     def __init__(self, record: RunRecord, store: Store | None, hub: Hub | None) -> None:
         self.info = RunInfo(
@@ -66,8 +100,12 @@ class Journal:
             user_id=record.user_id,
             usage=NO_USAGE if record.usage is None else msgspec.json.decode(record.usage, type=Usage),
             meter=Meter(record.limits),
+            store=store,
+            fence=record.fence,
         )
         self.store = store
+        self.warnings: Mapping[str, str] = _NO_WARNINGS
+        """What whoever started the run should know, by what it is about."""
         self.rests = False
         """Whether how the run stopped is on record, though it raised."""
         self.silent = store is None and hub is None
@@ -81,9 +119,11 @@ class Journal:
         self.hub = hub
         self.failure: Exception | None = None
         """Why a commit was lost, the first time: those after it are refused, as they would leave a gap."""
+        self.unpaid: tuple[CallRow, ...] = ()
+        """Model calls of commits that were lost: they were made, whoever has the run now."""
         self.intents: dict[str, QuestionRow] = {}
         """What must not happen twice and is under way: where the run ends first, nobody knows how it came out."""
-        self.settled: list[QuestionRow] = []
+        self.settled: tuple[QuestionRow, ...] = ()
         """What of it came to a known end: stored with the next commit."""
         self._begun: dict[tuple[str, ...], tuple[float, str, int]] = {}
         """The nodes that run: since when, which, and at which attempt."""
@@ -91,8 +131,16 @@ class Journal:
         self._held: Commit | None = None
         self._called = False
         """Whether model calls ended that the ledger does not have yet."""
+        self._judged = False
+        """Whether tool calls ended that the audit does not have yet."""
         self._sealed: list[Happened] = []
         """What is in the commit that is held."""
+        self._steps = 0
+        """Steps in it that may be put on record later; 0 where it must wait for the commit that follows."""
+        self._untold = 0
+        """Commits of which nobody has heard yet."""
+        self._newest: Future[None] | None = None
+        """The last of them."""
         if hub is not None:
             hub.open_nodes(record.id, self._beginnings)
 
@@ -102,7 +150,7 @@ class Journal:
 
     def started(self, path: tuple[str, ...], node: str, attempt: int) -> None:
         """A node begins at ``path``. Unless somebody listens, that is all that is made of it."""
-        at = time.time()
+        at = events.now()
         self._begun[path] = (at, node, attempt)
         if self.hub is not None and self.hub.listened(self.info.id):
             self.hub.publish(self._passing(at, path, events.NodeStarted(node, attempt)))
@@ -128,17 +176,19 @@ class Journal:
         """Passing events go out at once; durable ones with the next commit."""
         if type(event) is events.ModelFinished:
             self.info.usage = self.info.usage + event.usage
-            self.info.meter.used(event.usage.total_tokens, event.usage.cost)
+            self.info.meter.used(event.usage.total_tokens, event.usage.cost, turns=not event.beside)
             self._called = True
         if type(event) in PASSING:
             hub = self.hub
             if hub is not None and hub.heard(self.info.id):
-                hub.publish(self._passing(time.time(), path, event))
+                hub.publish(self._passing(events.now(), path, event))
         elif not self.silent:
-            self._pending.append((time.time(), path, event))
-            if type(event) is events.ModelFailed:
+            self._pending.append((events.now(), path, event))
+            if type(event) is events.ToolFinished:
+                self._judged = self._judged or event.judged is not None
+            elif type(event) is events.ModelFailed:
                 self._called = True
-                if self.info.meter.holds(path):
+                if not event.replaced and self.info.meter.holds(path):
                     self.commit()  # what was reserved for it is free before it is tried again
 
     def commit(
@@ -155,17 +205,18 @@ class Journal:
         steering: SteeringRow | None = None,
         run: RunChange | None = None,
         hold: bool = False,
+        later: bool = False,
     ) -> "Future[None] | None":
         """Store what happened and the state it led to, in one transaction; then publish.
 
         Everything is numbered and in line before this returns; the future, if there is one, is
         done when it is durable. It need not be awaited. With ``hold`` it waits for the commit that
-        follows at once, and is stored with it.
+        follows at once, and is stored with it. With ``later`` it is stored with all that happens until
+        the loop's next turn.
         """
-        now = time.time()
+        now = events.now()
         rows = self._number(said, conversation, now) if said else _NO_ROWS
         if self.silent:
-            self._pending.clear()
             return None
         new = self._take(path, happened, said, now, rests=run is not None and run.status is not None)
         first = self.seq + 1
@@ -178,11 +229,11 @@ class Journal:
             run = msgspec.structs.replace(run or RunChange(), first_message=rows[0].seq, forget_input=True)
         commit, self._held = self._held or self._empty(), None
         commit.seq, commit.at = self.seq, now
-        commit.events.extend(_event_rows(first, new))
+        commit.events.extend(event_rows(first, new))
         commit.messages.extend(rows)
         commit.questions.extend(questions if not self.settled and not self.intents else self._settle(questions, run))
         commit.steering = steering or commit.steering
-        commit.calls.extend(self._calls(first, new))
+        settles = self._account(commit, first, new)
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -191,12 +242,35 @@ class Journal:
             commit.finished.append(finished)
         if run is not None:
             commit.run = run if commit.run is None else _both(commit.run, run)
-        if hold:
-            self._held, self._sealed = commit, [*self._sealed, *new]
+        if hold or (later and not settles and self._postponed()):
+            self._held = commit
+            self._sealed += new
+            self._steps = 0 if hold else self._steps
             return None
         if self._sealed:
-            new, self._sealed = [*self._sealed, *new], []
+            new, self._sealed = self._sealed + new, []
+        self._steps = 0
         return self._put(self.store, commit, new)
+
+    def _postponed(self) -> bool:
+        """Whether a step may still wait for others; the first has them all stored at the loop's next turn."""
+        if self._held is None:
+            get_running_loop().call_soon(self._flush)
+        elif self._steps == 0:
+            return True  # it waits for the commit that must follow
+        self._steps += 1
+        return self._steps < BURST
+
+    def _flush(self) -> None:
+        """Store the steps that wait, unless they were already."""
+        if self._steps == 0 or self._held is None or self.store is None:
+            return
+        commit, self._held, self._steps = self._held, None, 0
+        new, self._sealed = self._sealed, []
+        try:
+            self._put(self.store, commit, new)
+        except Exception as error:
+            self.failure = self.failure or error
 
     def _take(
         self, path: tuple[str, ...], happened: Sequence[Event], said: Sequence[Said], now: float, *, rests: bool
@@ -213,25 +287,46 @@ class Journal:
 
     def _put(self, store: Store, commit: Commit, happened: list[Happened]) -> "Future[None]":
         first = self.seq - len(happened) + 1
-        stored = store.commit(commit)
-        if stored.done():
-            self._stored(stored, first, happened)
-        else:
-            stored.add_done_callback(lambda future: self._stored(future, first, happened))
+        stored, calls = store.commit(commit), commit.calls
+        if stored.done() and not self._untold:
+            self._stored(stored, first, happened, calls)
+        else:  # also what is done already: those before it are told of first
+            self._untold += 1
+            self._newest = stored
+            stored.add_done_callback(lambda future: self._late(future, first, happened, calls))
         return stored
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be heard what became of a commit, or of model calls in one that was lost."""
+        return self._untold > 0 or bool(self.unpaid)
+
+    async def heard(self) -> None:
+        """Until it is known what became of every commit: a future that is done has not yet told us."""
+        while self._untold and self._newest is not None:
+            await wait({self._newest})
+
+    def _late(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
+        self._untold -= 1
+        self._stored(future, first, happened, calls)
+
     def _settle(self, questions: Sequence[QuestionRow], run: RunChange | None) -> list[QuestionRow]:
-        rows, self.settled = [*questions, *self.settled], []
+        rows, self.settled = [*questions, *self.settled], ()
         if run is not None and run.status in ENDED:
             rows.extend([msgspec.structs.replace(row, status="unknown") for row in self.intents.values()])
             self.intents.clear()
         return rows
 
-    def _calls(self, first: int, happened: list[Happened]) -> Sequence[CallRow]:
-        if not self._called:
-            return ()
-        self._called = False
-        return calls_of(first, happened, self.info.meter)
+    def _account(self, commit: Commit, first: int, happened: list[Happened]) -> bool:
+        """What the ledger and the audit keep of it; whether what was set aside of budgets comes free with it."""
+        if not (self._called or self._judged):
+            return False
+        if self._called:
+            commit.calls.extend(calls_of(first, happened, self.info.meter))
+        if self._judged:
+            commit.uses.extend(uses_of(self.info.id, first, happened))
+        called, self._called, self._judged = self._called, False, False
+        return called
 
     def _empty(self) -> Commit:
         info = self.info
@@ -245,17 +340,19 @@ class Journal:
             at=0.0,
         )
 
-    def _stored(self, future: "Future[None]", first: int, happened: list[Happened]) -> None:
+    def _stored(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
         if future.cancelled():
             return
         if (failure := future.exception()) is None:
             self._publish(first, happened)
-        elif self.failure is None and isinstance(failure, Exception):
+            return
+        self.unpaid = (*self.unpaid, *calls)
+        if self.failure is None and isinstance(failure, Exception):
             self.failure = failure
 
     def _publish(self, first: int, happened: list[Happened]) -> None:
         if self.hub is not None:
-            self.hub.happened(self.info.id, first, happened)
+            self.hub.happened(self.info.id, first, [told(one) for one in happened])
 
     def _number(self, said: Sequence[Said], conversation: str, now: float) -> list[MessageRow]:
         """Give messages their place in the thread."""
@@ -273,30 +370,9 @@ def _rests(happened: Happened) -> bool:
     return type(happened[2]) in events.RESTING
 
 
-def _event_rows(first: int, happened: list[Happened]) -> list[EventRow]:
-    return [
-        EventRow(seq=seq, at=at, path=_path(path).decode(), body=encode_event(event))
-        for seq, (at, path, event) in enumerate(happened, first)
-    ]
-
-
 def _both(first: RunChange, then: RunChange) -> RunChange:
     """Two changes as one; the later counts."""
     changes = {
         name: value for name, value in msgspec.structs.asdict(then).items() if value is not None and value is not False
     }
     return msgspec.structs.replace(first, **changes)
-
-
-def encode_event(event: Event) -> bytes:
-    """An event as it is stored: content that has a row of its own is left out."""
-    lean = _LEAN.get(type(event))
-    return codec.encode(event if lean is None else lean(event), "event")
-
-
-_RUN_FINISHED = events.RunFinished()
-_LEAN: dict[type, Callable[[Any], Event]] = {
-    events.MessageAdded: lambda event: events.MessageAdded(event.seq),
-    events.ToolFinished: lambda event: msgspec.structs.replace(event, result=None),
-    events.RunFinished: lambda event: _RUN_FINISHED,
-}

@@ -7,13 +7,16 @@ from weft.runtime.hub import Happened
 from weft.runtime.limits import Meter
 from weft.storage.accounts import NANO, CallRow
 
+CACHED = "cached"
+"""How a call ended that was none: its answer was known, and it cost nothing."""
+
 
 def calls_of(first: int, happened: Sequence[Happened], meter: Meter) -> list[CallRow]:
     """The calls that ended in these events, numbered from ``first``, each with what was reserved for it."""
     rows: list[CallRow] = []
     for seq, (at, path, event) in enumerate(happened, first):
         if isinstance(event, ModelFinished):
-            if event.usage.requests:  # an answer from the record is no call
+            if event.usage.requests or event.cached:  # an answer from the record is no call
                 rows.append(_finished(seq, at, path, event, meter))
         elif isinstance(event, ModelFailed):
             rows.append(
@@ -22,9 +25,9 @@ def calls_of(first: int, happened: Sequence[Happened], meter: Meter) -> list[Cal
                     at=event.started_at or at,
                     agent=_agent(path),
                     model=event.model,
-                    duration=_millis(event.started_at, at),
+                    duration=_millis(event.started_at, event.ended_at or at),
                     error=event.code,
-                    reservation=meter.let_go(path),
+                    reservation=None if event.replaced else meter.let_go(path),
                 )
             )
     return rows
@@ -46,8 +49,8 @@ def _finished(seq: int, at: float, path: tuple[str, ...], event: ModelFinished, 
         nanos=None if usage.cost is None else round(usage.cost * NANO),
         duration=_millis(event.started_at, at),
         first_piece=None if event.first_piece_at is None else _millis(event.started_at, event.first_piece_at),
-        finish=event.finish,
-        reservation=meter.let_go(path),
+        finish=CACHED if event.cached else event.finish,
+        reservation=None if event.cached else meter.let_go(path),
     )
 
 

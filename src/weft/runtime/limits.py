@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from weft.engine.context import Interrupted, Target
 from weft.engine.scheduler import Paused
-from weft.errors import LimitExceeded
+from weft.errors import LimitExceeded, UsageError
 
 T = TypeVar("T")
 
@@ -40,6 +40,15 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Wall time that the run is driven: what it waits for people does not count."""
     recursion: int | None = None
     """Steps of one graph (1,000 where nothing is said), counted anew whenever the run goes on."""
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError (one of them is no number, or less than nothing)."""
+        for name, value in msgspec.structs.asdict(self).items():
+            kinds = (int, float) if name in ("usd", "seconds") else int
+            if value is not None and (not isinstance(value, kinds) or isinstance(value, bool) or not value >= 0):
+                raise UsageError(
+                    f"the limit {name!r} is a number, not less than 0, or None for no limit; not {value!r}"
+                )
 
 
 class Given(Struct, frozen=True, omit_defaults=True):
@@ -108,9 +117,9 @@ class Meter:
         self.held: dict[tuple[str, ...], list[str]] | None = None
         """What is reserved for calls that are being made, by where."""
 
-    def used(self, tokens: int, cost: float | None) -> None:
-        """One more model call is done."""
-        self.turns += 1
+    def used(self, tokens: int, cost: float | None, *, turns: int = 1) -> None:
+        """One more model call is done, which was so many turns."""
+        self.turns += turns
         self.tokens += tokens
         if cost is not None:
             self.usd += cost
@@ -143,6 +152,13 @@ class Meter:
             self._check(own, turns)
         if self._given is not None:
             self._check(self._given, self.turns)
+
+    def left(self, own: Limits) -> tuple[float | None, int | None]:
+        """US dollars and tokens that ``own`` and the run's limits leave; ``None`` where none is set."""
+        held = [limits for limits in (None if self._instead else own, self._given) if limits is not None]
+        usd = [limits.usd - self.usd for limits in held if limits.usd is not None]
+        tokens = [limits.tokens - self.tokens for limits in held if limits.tokens is not None]
+        return (max(0.0, min(usd)) if usd else None, max(0, min(tokens)) if tokens else None)
 
     def before_tool(self, own: Limits) -> None:
         """Before one more tool call, which is counted.

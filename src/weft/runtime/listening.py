@@ -94,9 +94,8 @@ class Listening:
         try:
             await self._follow_up(late)
         except WeftError as error:
-            if isinstance(error, StoreError) and error.retryable:
-                return
-        await self._store.inbox.discard(late.run.id, late.command.number)
+            if not (isinstance(error, StoreError) and error.retryable):
+                await self._store.inbox.discard(late.run.id, late.command.number)
 
 
 def words_of(late: Waiting) -> object:

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from weft.runtime.repeats import Left
 from weft.storage.base import RunRecord
 
 
@@ -22,6 +23,10 @@ class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The step at which the replay pauses."""
     live_from: int | None = None
     """The step from which nothing is taken from the record any more."""
+    left: tuple[Left, ...] = ()
+    """What happened on these lines is not to be repeated unasked."""
+    run_nodes: bool = False
+    """Whether plain functions run in a replay, instead of giving what they gave."""
 
 
 INPUT = Origin()

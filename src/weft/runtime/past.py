@@ -10,7 +10,7 @@ from weft.storage.base import Scope
 
 if TYPE_CHECKING:
     from weft.runtime.checking import Checked
-    from weft.runtime.diffing import RunsDiff
+    from weft.runtime.diffing import RunsDiff, StatesDiff
     from weft.runtime.forks import Fork
     from weft.runtime.history import Moment, StateView
     from weft.runtime.retention import Pruned
@@ -25,10 +25,6 @@ class TimeTravel(ABC):
     @abstractmethod
     async def travel(self) -> "Travel":
         """The same for servers, which say whose threads they mean."""
-
-    @abstractmethod
-    def once(self) -> frozenset[str]:
-        """The tools that must not be called twice for one thing."""
 
     async def history(
         self, thread: str, path: str | None = None, *, before: int | None = None, limit: int = 50
@@ -85,14 +81,19 @@ class TimeTravel(ABC):
         travel = await self.travel()
         return await travel.fork(Scope(self.workspace), thread, path, at=at, into=into, edit=edit, target=target)
 
-    async def go_on(self, thread: str, *, target: Target | None = None, deps: Any = None) -> Result[Any]:
+    async def go_on(
+        self, thread: str, *, target: Target | None = None, deps: Any = None, confirm: bool = False
+    ) -> Result[Any]:
         """Run what is next in a thread, without an input: after a fork, an edit, or a run that failed or was cancelled.
+
+        What must happen once, and happened on the line that was left, is in ``warnings`` of the result; before it is
+        done again somebody is asked, unless with ``confirm``.
 
         Raises:
             UsageError: the thread has no state of its target.
             WeftError: what ended the run; it is on record too.
         """
-        return await (await self.travel()).go_on(Scope(self.workspace), thread, target, deps)
+        return await (await self.travel()).go_on(Scope(self.workspace), thread, target, deps, confirm=confirm)
 
     async def replay(
         self,
@@ -101,26 +102,50 @@ class TimeTravel(ABC):
         until: int | None = None,
         live_from: int | None = None,
         confirm: bool = False,
+        run_nodes: bool = False,
         deps: Any = None,
     ) -> Result[Any]:
         """Run a run again on a thread of its own, with the answers that its models and tools gave: nothing is called.
 
-        With ``until`` it pauses at that step of the run, and can be resumed. From step ``live_from`` on models and
-        tools are called again; where that may repeat the effect of a tool with ``effect="once"``, it takes
-        ``confirm=True``.
+        Plain functions that are nodes or steps give what they gave, too; with ``run_nodes`` they run. With ``until``
+        it pauses at that step of the run, and can be resumed. From step ``live_from`` on everything is called again;
+        before that repeats what must happen once somebody is asked, unless with ``confirm``.
 
         Raises:
             NotFound: no such run.
-            UsageError: it left no steps, or going live may repeat what has happened.
+            UsageError: it left no steps.
             ReplayMissed: the run got no answer where the replay needs one.
         """
-        once = None if confirm else self.once()
         travel, scope = await self.travel(), Scope(self.workspace)
-        return await travel.replay(scope, run, until=until, live_from=live_from, once=once, deps=deps)
+        return await travel.replay(
+            scope, run, until=until, live_from=live_from, confirm=confirm, run_nodes=run_nodes, deps=deps
+        )
 
     async def diff(self, a: str, b: str) -> "RunsDiff":
         """Two runs side by side: the first step at which they differ, and in what. Raises: NotFound."""
         return await (await self.travel()).diff(Scope(self.workspace), a, b)
+
+    async def diff_states(
+        self, thread: str, a: int | None, b: int | None = None, *, path: str | None = None, other: str | None = None
+    ) -> "StatesDiff":
+        """The states after steps ``a`` and ``b`` side by side, ``b`` of thread ``other`` where one is named.
+
+        ``None`` is the newest step. Raises: NotFound, SchemaMismatch.
+        """
+        return await (await self.travel()).diff_states(Scope(self.workspace), thread, a, b, path, other)
+
+    async def delete(self, thread: str) -> None:
+        """Forget a thread and everything of it: messages, runs, events, checkpoints, questions, costs by the call.
+
+        Raises:
+            NotFound: no such thread.
+            Conflict: a run of it is running.
+        """
+        await self.erase(Scope(self.workspace), thread)
+
+    @abstractmethod
+    async def erase(self, scope: Scope, thread: str) -> None:
+        """``delete``, for servers, which say whose thread they mean."""
 
     async def check(self) -> "list[Checked]":
         """How each thread that is in the midst of something would meet the targets as they are now."""

@@ -11,7 +11,6 @@ from weft.events import (
     MessageAdded,
     RunFinished,
     ToolFinished,
-    decode_event,
 )
 from weft.messages import Message, ToolResult, Usage
 from weft.runtime.conversation import load_message
@@ -28,10 +27,10 @@ async def stored_events(store: Store, scope: Scope, run_id: str, *, after: int =
     if not rows:
         return []
     record = await store.runs.get(scope, run_id)
-    decoded = [decode_event(row.body) for row in rows]
-    messages = await _messages(store, scope, record, [one.seq for one in decoded if isinstance(one, MessageAdded)])
+    said = [row.event.seq for row in rows if isinstance(row.event, MessageAdded)]
+    messages = await _messages(store, scope, record, said)
     results = {result.call_id: result for message in messages.values() for result in message.tool_results}
-    return [_join(row, event, record, messages, results) for row, event in zip(rows, decoded, strict=True)]
+    return [_join(row, record, messages, results) for row in rows]
 
 
 async def _messages(store: Store, scope: Scope, record: RunRecord, seqs: Sequence[int]) -> dict[int, Message]:
@@ -46,11 +45,11 @@ async def _messages(store: Store, scope: Scope, record: RunRecord, seqs: Sequenc
 
 def _join(
     row: EventRow,
-    event: Any,
     record: RunRecord,
     messages: dict[int, Message],
     results: dict[str, ToolResult],
 ) -> Envelope:
+    event: Any = row.event
     match event:
         case MessageAdded(seq=seq):
             event = MessageAdded(seq, messages.get(seq))
@@ -61,5 +60,4 @@ def _join(
             event = msgspec.structs.replace(event, result=results.get(call_id))
         case _:
             pass
-    path = tuple(json.loads(row.path)) if row.path else ()
-    return Envelope(run_id=record.id, seq=row.seq, at=row.at, path=path, event=event)
+    return Envelope(run_id=record.id, seq=row.seq, at=row.at, path=row.path, event=event)

@@ -1,21 +1,17 @@
 """Runs a run again from its record, on a thread of its own that begins where that run began."""
 
-from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from weft import events
 from weft.engine.graph import Graph
-from weft.engine.step import step_of
 from weft.errors import NotFound, UsageError
-from weft.events import Envelope
 from weft.ids import new_id
 from weft.runtime.diffing import steps_of
 from weft.runtime.forks import fork
 from weft.runtime.history import Moment, history
 from weft.runtime.origin import Origin, origin_of
-from weft.runtime.replaying import all_events
+from weft.runtime.repeats import Left
 from weft.storage.base import RunRecord, Scope, Store
 
 
@@ -35,27 +31,21 @@ async def prepare(
     *,
     until: int | None,
     live_from: int | None,
-    once: Collection[str] | None,
+    confirm: bool,
+    run_nodes: bool,
 ) -> Replay:
     """Make the thread to replay run ``run_id`` on. ``until`` and ``live_from`` are steps of that run.
 
-    ``once`` are the tools whose effects must not be repeated unasked; ``None`` where somebody has agreed to it.
+    With ``confirm`` effects that must happen once may be repeated unasked.
 
     Raises:
         NotFound: no such run.
-        UsageError: it never began, or going live would repeat what has happened.
+        UsageError: it never began.
     """
     record = await store.runs.get(scope, run_id)
     steps = await steps_of(store, scope, record)
     if not steps:
         raise UsageError(f"run {run_id} left no step to replay: it never began, or its steps are forgotten")
-    if live_from is not None and once is not None:
-        happened = await effects_from(store, scope, run_id, live_from, once)
-        if happened:
-            told = ", ".join(happened)
-            raise UsageError(
-                f"going live from step {live_from} may repeat what has happened: {told}; confirm that it may"
-            )
     base = await _base(store, scope, record, steps[0])
     thread_id, shift = new_id("thread"), 1 - steps[0].step
     if base is not None:
@@ -68,6 +58,8 @@ async def prepare(
         going_on=origin_of(record).kind == "go_on" or origin_of(record).going_on,
         until=None if until is None else until + shift,
         live_from=None if live_from is None else live_from + shift,
+        left=() if live_from is None or confirm else (Left(record.thread_id, record.target, live_from, run=run_id),),
+        run_nodes=run_nodes,
     )
     return Replay(thread_id, await _input(store, scope, record), origin)
 
@@ -87,20 +79,3 @@ async def _input(store: Store, scope: Scope, record: RunRecord) -> Any:
     if not rows:
         raise NotFound(f"the input of run {record.id} is gone")
     return msgspec.json.decode(rows[0].body)
-
-
-async def effects_from(store: Store, scope: Scope, run_id: str, step: int, once: Collection[str]) -> list[str]:
-    """The calls of tools in ``once`` that a run made from a step of its target on, with their steps."""
-    return effects(await all_events(store, scope, run_id), once, lambda at: at >= step)
-
-
-def effects(envelopes: Sequence[Envelope], once: Collection[str], counts: Callable[[int], bool]) -> list[str]:
-    """The calls of tools in ``once`` at the steps that count."""
-    told: list[str] = []
-    for envelope in envelopes:
-        event = envelope.event
-        if isinstance(event, events.ToolFinished) and event.name in once and len(envelope.path) > 1:
-            at = step_of(envelope.path[1])
-            if counts(at):
-                told.append(f"{event.name} at step {at}")
-    return told

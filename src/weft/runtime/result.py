@@ -16,7 +16,7 @@ Out = TypeVar("Out")
 class Result(Generic[Out]):
     """What a run gave: ``output``, what was said (``messages``), and what it used."""
 
-    __slots__ = ("_output", "messages", "questions", "run_id", "status", "stop", "thread_id", "usage")
+    __slots__ = ("_output", "messages", "questions", "run_id", "status", "stop", "thread_id", "usage", "warnings")
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Result(Generic[Out]):
         usage: Usage,
         questions: tuple[Question, ...] = (),
         stop: LimitExceeded | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.run_id = run_id
         self.thread_id = thread_id
@@ -40,6 +41,8 @@ class Result(Generic[Out]):
         """What it waits for, where it is paused."""
         self.stop = stop
         """The limit or budget that paused it, if one did."""
+        self.warnings = warnings
+        """What it may repeat, where it goes another way than one that was left."""
         self._output = output
 
     @property
@@ -101,4 +104,5 @@ def result_of(
         usage=journal.info.usage,
         questions=questions,
         stop=stop,
+        warnings=tuple(journal.warnings.values()),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Generic, TypeVar
 
 from weft import events
@@ -12,7 +12,7 @@ from weft.errors import UsageError, WeftError
 from weft.events import Envelope
 from weft.ids import new_id
 from weft.runtime.asking import Asking
-from weft.runtime.hub import Hub, Listener
+from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
 from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.result import Out, Result, questions_of, reason_of, result_of
@@ -35,13 +35,13 @@ class Runnable(ABC, Generic[In, Out]):
     @abstractmethod
     def graph(self) -> Graph: ...
 
-    async def run(self, input: In, *, deps: Any = None, limits: Limits | None = None) -> Result[Out]:
+    def run(self, input: In, *, deps: Any = None, limits: Limits | None = None) -> Coroutine[Any, Any, Result[Out]]:
         """Run to rest, in memory; a limit that it reaches pauses it, with the best answer so far.
 
         Raises:
             WeftError: what ended the run.
         """
-        return await _run(self, input, deps, None, new_id("run"), limits)
+        return _run(self, input, deps, None, new_id("run"), limits)
 
     def run_sync(self, input: In, *, deps: Any = None, limits: Limits | None = None) -> Result[Out]:
         """``run`` for programs without an event loop: the package's one blocking door.
@@ -62,30 +62,22 @@ class Runnable(ABC, Generic[In, Out]):
         task = asyncio.create_task(_run(self, input, deps, hub, run_id, limits))
         task.add_done_callback(lambda _: listener.ring())
         try:
-            async for envelope in live(listener, task):
-                yield envelope
+            while (queue := listener.queue) or not task.done():
+                if queue:
+                    yield queue.popleft()
+                else:
+                    await listener.wait()
             await task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def live(listener: Listener, task: "asyncio.Task[Any]") -> AsyncGenerator[Envelope]:
-    """Envelopes until the task is done and all are read."""
-    queue = listener.queue
-    while True:
-        while queue:
-            yield queue.popleft()
-        if task.done() and not queue:
-            return
-        await listener.wait()
-
-
 async def _run(
     target: Runnable[Any, Any], input: Any, deps: Any, hub: Hub | None, run_id: str, limits: Limits | None
 ) -> Result[Any]:
-    record = RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name, limits=dump_limits(limits))
-    journal = Journal(record, None, hub)
+    given = dump_limits(limits)
+    journal = Journal(RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name, limits=given), None, hub)
     session = Session(journal, deps, Asking(journal), resumed=False)
     try:
         output = await session.root(target, input)
@@ -118,5 +110,7 @@ def block(make: Any) -> Any:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(make())
-    raise UsageError("there is a running event loop here (a notebook, an async function): use `await ...run(...)`")
+        pass  # out of here, so that errors of the run do not seem to come of it
+    else:
+        raise UsageError("there is a running event loop here (a notebook, an async function): use `await ...run(...)`")
+    return asyncio.run(make())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,12 +19,16 @@ from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
 from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.origin import INPUT, Origin
+from weft.runtime.permits import Rulebook
 from weft.runtime.reading import stored_events
 from weft.runtime.result import Result
-from weft.runtime.run import live
 from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
+from weft.security.policy import Policy
 from weft.storage.base import RESTING, RINGS_ALL, Enqueue, Page, RunRecord, Scope, Store
+
+_BLOB = re.compile(rb'"blob":"([0-9a-f]{64})"')
+"""A blob that an input names: it is of the run's thread too."""
 
 
 class Runner:
@@ -38,11 +43,13 @@ class Runner:
         ttl: float = TTL,
         deps: Any = None,
         budgets: Sequence[Budget] = (),
+        policy: Policy | None = None,
     ) -> None:
         self.store = store
         self.hub = Hub()
         self.worker = Worker(store, self.hub, find, dispatcher=dispatcher, ttl=ttl, deps=deps)
         self.book = self.worker.driver.book = Book(store, budgets, ttl=ttl)
+        self.rules = self.worker.driver.rules = Rulebook(store, policy)
         self.find = find
         self._unlisten = store.listen(self._rung)
 
@@ -124,6 +131,9 @@ class Runner:
         made = await self.store.runs.create(
             record, enqueue, worker=worker, title=title, if_busy=start.if_busy, commands=commands, ended=ended
         )
+        if held := _BLOB.findall(record.input):
+            scope = Scope(record.workspace, record.user_id)
+            await self.store.blobs.hold(scope, record.thread_id, [one.decode() for one in held])
         for run_id in ended:
             await self.worker.driver.stop(run_id)
             self.hub.ring(run_id)
@@ -152,7 +162,11 @@ class Runner:
         task.add_done_callback(lambda _: listener.ring())
         try:
             await asyncio.sleep(0)  # it has begun: from now on it sees to its own end
-            async for envelope in live(listener, task):
+            while (queue := listener.queue) or not task.done():
+                if not queue:
+                    await listener.wait()
+                    continue
+                envelope = queue.popleft()
                 if envelope.durable and envelope.seq > after + 1:
                     for missed in await stored_events(self.store, scope, record.id, after=after):
                         if missed.seq < envelope.seq:
@@ -182,7 +196,7 @@ class Runner:
 
         A run that rests for another reason, with no question open, goes on without any.
 
-        With ``limits`` it goes on under these, in place of all that it had.
+        With ``limits`` it goes on under these, in place of all that it had, now or as soon as it can.
 
         Raises:
             NotFound: no such run or question.
@@ -198,7 +212,7 @@ class Runner:
         if here:
             await self.worker.heart.beat()
         woken = await self.store.questions.answer(scope, run_id, bodies, enqueue, worker=worker, limits=raised)
-        if not woken and await self._rests_for_another_reason(scope, run_id, bool(answers)):
+        if not woken and await self._goes_on_without(scope, run_id, bool(answers), raised is not None):
             await self.store.runs.requeue(run_id, None, enqueue, worker=worker, limits=raised)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
@@ -210,13 +224,16 @@ class Runner:
         row, _ = await self.store.inbox.read(record.id)
         return row.held
 
-    async def _rests_for_another_reason(self, scope: Scope, run_id: str, answered: bool) -> bool:
-        """No question is open; and who gives the same answers again means a run that had them under a wrong version."""
-        if await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
-            return False
+    async def _goes_on_without(self, scope: Scope, run_id: str, answered: bool, raised: bool) -> bool:
+        """Whether it goes on though no answer wakes it: no question is open, or a limit stopped a branch and is raised.
+
+        Who gives the same answers again means a run that had them under a wrong version.
+        """
         record = await self.store.runs.get(scope, run_id)
-        if await self.holds(record):
+        if record.status != "paused" or await self.holds(record):
             return False
+        if await self.store.questions.open(scope, Page(limit=1), run_id=run_id):
+            return raised and record.error is not None
         last = await stored_events(self.store, scope, run_id, after=record.seq - 1)
         event = last[-1].event if last else None
         return not answered or (isinstance(event, RunPaused) and event.reason == "version")
@@ -247,7 +264,7 @@ class Runner:
         return await self.store.runs.get(scope, run_id)
 
     async def wait(self, scope: Scope, run_id: str, seconds: float | None = None) -> RunRecord:
-        """The run once it rests, or as it is after ``seconds``."""
+        """The run once it rests, or as it is after ``seconds``. One that was answered while it paused goes on."""
         listener = self.hub.listen(run_id)
         loop = asyncio.get_running_loop()
         until = None if seconds is None else loop.time() + seconds
@@ -255,12 +272,15 @@ class Runner:
             while True:
                 record = await self.store.runs.get(scope, run_id)
                 left = 0.5 if until is None else min(0.5, until - loop.time())
-                if record.status in RESTING or left <= 0:
+                if left <= 0 or (record.status in RESTING and not await self._goes_on(record)):
                     return record
                 listener.queue.clear()
                 await listener.wait(left)
         finally:
             self.hub.leave(run_id, listener)
+
+    async def _goes_on(self, record: RunRecord) -> bool:
+        return record.status == "paused" and bool(await self.store.questions.wake(self.worker.dispatcher.enqueue))
 
     def watch(self, scope: Scope, run_id: str, *, after: int = 0) -> AsyncGenerator[Envelope | Sync]:
         """Every event after number ``after``, stored and then live, until the run rests.

@@ -7,33 +7,30 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from weft import events
-from weft.engine.context import CURRENT, Asked, Context, Intent, Target
+from weft.engine.attempt import failure
+from weft.engine.context import CURRENT, Asked, Context, Intent, Interrupted, Target
 from weft.engine.graph import Graph, Update
-from weft.engine.scheduler import NONE_FINISHED, Paused, describe, drive
+from weft.engine.scheduler import NONE_FINISHED, Paused, Recorder, drive
 from weft.engine.step import Activation, Checkpoint, amend, begin, step_of
-from weft.errors import UsageError, WeftError
+from weft.errors import UsageError
 from weft.runtime import codec
 from weft.runtime.asking import Asking, Tries
-from weft.runtime.beside import Beside, left
+from weft.runtime.below import Find, keep, still_done, unknown
+from weft.runtime.beside import Beside
+from weft.runtime.beside import left as left_over
 from weft.runtime.commanding import begun, commanded
 from weft.runtime.conversation import Context as Seen
 from weft.runtime.conversation import Said, dump_context, last_words, load_context, newly_said
 from weft.runtime.journal import Journal
 from weft.runtime.recent import Recent
+from weft.runtime.repeats import Left
+from weft.runtime.retelling import retold
 from weft.runtime.steering import Place, Steering
 from weft.runtime.versions import ALONE, fitting, load
 from weft.storage.base import Store
 
 Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
-
-
-class Stored(Context[Any]):
-    """The context of a node that keeps something of its own beside the run: on the run's store, if it has one."""
-
-    @staticmethod
-    def store_of(ctx: Context[Any]) -> Store | None:
-        return ctx._host.store if isinstance(ctx._host, _Running) else None
 
 
 class Session:
@@ -45,9 +42,12 @@ class Session:
         "calls",
         "context",
         "deps",
+        "find",
         "going_on",
         "guard",
+        "innermost",
         "journal",
+        "left",
         "lets_go",
         "meeting",
         "recent",
@@ -89,6 +89,10 @@ class Session:
         """The step of the target at which the run is to pause."""
         self.steering = steering
         """What people ask of the run; asked at each edge."""
+        self.left: Sequence[Left] = ()
+        """The lines that the run left when it began."""
+        self.find: Find = unknown
+        """Finds the targets of the app."""
         self.lets_go: Callable[[], Awaitable[None]] | None = None
         """What is to be done where such a run goes on after all."""
         self.visit = visit
@@ -96,10 +100,12 @@ class Session:
         self.thread_mark: tuple[float, int] = (0.0, 0)
         self.context: Seen | None = None
         """The thread's own conversation at the end of the run."""
-        self.begun: set[Path] = set()
+        self.begun: dict[Path, None] = {}
         self.calls: dict[Path, Beside] = {}
         """Calls that are under way, by the activation that made them."""
         self.top: _Running | None = None
+        self.innermost: _Running | None = None
+        """The first graph below that a limit stopped: its answer so far stands where the target has none."""
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
@@ -115,25 +121,34 @@ class Session:
             return await meter.timed(target, self.top.run(input, fresh=fresh, lookup=True))
         finally:
             CURRENT.set(None)
-            await left(self.calls)
+            await left_over(self.calls)
 
     def best(self) -> Any:
         """The answer so far, of a run that a limit stops: the last words of an agent, the state of a graph."""
-        return None if self.top is None else self.top.best()
+        best = None if self.top is None else self.top.best()
+        return best if best is not None or self.innermost is None else self.innermost.best()
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
-        lookup = self.resumed or self.going_on or path in self.begun
-        self.begun.add(path)
-        graph = await self._fitting(target, path) if lookup else target.graph()
-        meter = self.journal.info.meter
-        running = _Running(self, graph, path, "/".join(path), meter.steps(target))
         beside = self.calls.setdefault(path[:-1], Beside())
         try:
-            return await beside.run(meter.timed(target, running.run(input, fresh=False, lookup=lookup)))
+            return await beside.run(self._below(path, target, input))
         finally:
             if not beside.tasks:
                 self.calls.pop(path[:-1], None)
+
+    async def _below(self, path: Path, target: Target, input: Any) -> Any:
+        lookup = self.resumed or self.going_on or path in self.begun
+        self.begun[path] = None
+        graph = await self._fitting(target, path) if lookup else target.graph()
+        meter = self.journal.info.meter
+        running = _Running(self, graph, path, "/".join(path), meter.steps(target))
+        try:
+            return await meter.timed(target, running.run(input, fresh=False, lookup=lookup))
+        except (Interrupted, Paused) as rest:
+            if rest.stop is not None:
+                self.innermost = self.innermost or running
+            raise
 
     async def _fitting(self, target: Target, path: Path) -> Graph:
         """The graph to go on with from what is on record. Raises: SchemaMismatch."""
@@ -152,6 +167,7 @@ class _Running:
         "_conversation",
         "_graph",
         "_journal",
+        "_later",
         "_path",
         "_path_key",
         "_ran",
@@ -171,6 +187,7 @@ class _Running:
         self._journal = session.journal
         self._asking = session.asking
         self._graph = graph
+        self._later = graph.durability == "async"
         self._path = path
         self._path_key = "/".join(path)
         self._conversation = conversation
@@ -213,7 +230,12 @@ class _Running:
             fresh = True
         if root and not fresh and self._steering is not None and not self._steering.quiet:
             checkpoint, finished = await self._commanded(self._steering, checkpoint, finished)
-        checkpoint = await drive(graph, checkpoint, self, finished=finished, max_steps=self._steps)
+        if root and self._session.left and not self._session.resumed:
+            await self._asking.leave(self._session.left, but=self._journal.info.id, at=self._path)
+        recorder: Recorder = self
+        if self._journal.info.recorded is not None:
+            recorder, graph = await retold(self, graph, self._journal, self._path)
+        checkpoint = await drive(graph, checkpoint, recorder, finished=finished, max_steps=self._steps)
         if self._rows is not None and self._conversation == "":
             self._session.context = checkpoint.values[self._rows]
         return graph.leave(checkpoint.values)
@@ -271,9 +293,14 @@ class _Running:
         Raises:
             Paused: the run is not to go on for them.
         """
-        amended = await commanded(steering, self._journal, self._graph, self._path_key, checkpoint)
-        if amended:
-            checkpoint, finished = self._amended(checkpoint, finished, amended)
+        session = self._session
+        taken = await commanded(steering, self._journal, self._graph, self._path_key, checkpoint, session.find)
+        if taken.amended:
+            checkpoint, finished = self._amended(checkpoint, finished, taken.amended, hold=bool(taken.below))
+        if taken.below:
+            await keep(self._journal, steering, taken.below.values())
+        if taken.left:
+            await session.asking.leave(taken.left, at=self._path)
         if (visit := self._session.visit) is not None:
             if visit.questions or steering.held or not steering.let_go:
                 raise Paused(visit.questions, halted=steering.held)
@@ -282,20 +309,17 @@ class _Running:
         return checkpoint, finished
 
     def _amended(
-        self, before: Checkpoint, finished: Mapping[str, Update], amended: Sequence[Checkpoint]
+        self, before: Checkpoint, finished: Mapping[str, Update], amended: Sequence[Checkpoint], *, hold: bool
     ) -> tuple[Checkpoint, Mapping[str, Update]]:
         """Put it on record; what is done of the open step stays done, where it is still to be done."""
         last = amended[-1]
         self._step = last.step
-        still = {one.id: one for one in last.frontier if one.id in finished}
-        for id, activation in still.items():
-            row = codec.dump_update(self._graph, self._path_key, self._step, activation, finished[id])
-            self._journal.commit(finished=row, hold=True)
+        still = still_done(self._journal, self._graph, self._path_key, last, finished)
         if last.frontier != before.frontier:
-            self._slots = codec.Slots(self._graph)  # we went back: every value is written anew
+            self._slots, self._start = codec.Slots(self._graph), -1  # we went back: every value is written anew
         for one in amended:
-            self._commit(one, (), hold=one is not last)
-        return last, {id: finished[id] for id in still}
+            self._commit(one, (), hold=hold or one is not last)
+        return last, still
 
     # The engine's recorder
 
@@ -328,17 +352,15 @@ class _Running:
             self._ran.append(activation.node)
         if not alone and self._journal.store is not None:
             done = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
-            self._journal.commit(finished=done)
+            self._journal.commit(finished=done, later=self._later)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
             return
         path = (*self._path, activation.id)
         started, *_ = self._journal.ended(path, (0.0, activation.node, attempt))
-        code = error.code if isinstance(error, WeftError) else "bug"
-        message = str(error) if isinstance(error, WeftError) else describe(error)
-        event = events.NodeFailed(activation.node, code, message, started, attempt, retrying)
-        self._journal.emit(path, event)
+        told = failure(activation.node, error)
+        self._journal.emit(path, events.NodeFailed(told.node, told.code, told.message, started, attempt, retrying))
 
     def edge(self, checkpoint: Checkpoint) -> Checkpoint | None:
         steering = self._steering
@@ -356,8 +378,7 @@ class _Running:
         return Place(self._graph, self._path_key, checkpoint, self._rows, running, len(self._path) == 1)
 
     def commit(self, checkpoint: Checkpoint) -> "Future[None] | None":
-        steering = self._steering
-        if steering is not None and not steering.quiet:
+        if (steering := self._steering) is not None and not steering.quiet:
             steering.stepped(self._path_key, self._graph, self._ran, checkpoint)
             self._ran = []
         return self._commit(checkpoint, ())
@@ -382,6 +403,8 @@ class _Running:
             if seen.start != self._start:
                 self._start = seen.start
                 context = dump_context(seen, self._conversation)
+        elif self._journal.silent:
+            return None
         row = None
         if self._slots is not None:
             head_seq = self._journal.head_seq + len(said)
@@ -400,6 +423,7 @@ class _Running:
             checkpoint=row,
             steering=steering,
             hold=hold or (not checkpoint.frontier and len(self._path) == 1),
+            later=self._later,
         )
 
     # The host of contexts

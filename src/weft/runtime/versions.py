@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from msgspec import Struct
 
 from weft.engine.channels import UNSET
-from weft.engine.evolution import OnChange
+from weft.engine.evolution import OnChange, check_on_change
 from weft.engine.graph import Graph
 from weft.engine.step import Checkpoint
 from weft.errors import SchemaMismatch, WeftError
@@ -156,6 +156,7 @@ class Shelf:
     """The older versions of an app's targets, for runs that are pinned to them."""
 
     def __init__(self, on_change: OnChange) -> None:
+        check_on_change(on_change)
         self._older: dict[tuple[str, str], Versioned] = {}
         self.meeting = Meeting(on_change, self._find)
 

@@ -42,6 +42,7 @@ class Worker:
         self.driver = Driver(store, hub, self.heart.guard, self.dispatcher.enqueue, self._look_soon)
         self.inbox = Listening(store, self.id, self.driver, self.dispatcher.enqueue, self._follow_up)
         self._store, self._find, self._ttl, self._deps = store, find, ttl, deps
+        self.driver.find = find
         self._lines = Lines()
         self._queue_changed = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
@@ -95,16 +96,25 @@ class Worker:
             async with withdrawn_if_left(self._store, self.driver.owed, record):
                 await self.heart.beat()
                 if not (record.status == "running" and record.owner == self.id):
-                    await line.enter_async_context(self._lines.head(record))
-                    record = await self._taken(record)
+                    record = await self._in_turn(record, line)
             yield record
 
-    async def _taken(self, record: RunRecord) -> RunRecord:
+    async def _in_turn(self, record: RunRecord, line: AsyncExitStack) -> RunRecord:
+        """The run, taken; it is head of the ``line`` until it has ended.
+
+        The store goes by the order in which runs were created. Those of a process may come to the line in another one:
+        whoever is not to have the thread yet lets the next try.
+        """
         job = Job(run_id=record.id, epoch=record.epoch, workspace=record.workspace)
-        while (taken := await self._store.runs.acquire(job, self.id, self._ttl)) is None:
-            await self._clear_the_way(record)
-            await asyncio.sleep(0.02)
-        return taken
+        head = self._lines.head(record)
+        while True:
+            async with AsyncExitStack() as turn:
+                await turn.enter_async_context(head)
+                if (taken := await self._store.runs.acquire(job, self.id, self._ttl)) is not None:
+                    line.push_async_exit(turn.pop_all())
+                    return taken
+                await self._clear_the_way(record)
+                await asyncio.sleep(0.02)
 
     async def advance(self, job: Job) -> None:
         """Drive the run of ``job``, if it may be driven and we know its target. Never raises."""
@@ -179,7 +189,9 @@ class Worker:
             return  # next time
 
     async def _reap(self) -> None:
+        """Queue what dead processes left. One that was stopped for a while beats first, or it would be among them."""
         try:
+            await self.heart.beat()
             for worker in await self._store.workers.all():
                 if worker != self.id and is_gone(worker):
                     await self._store.workers.gone(worker)
@@ -201,7 +213,7 @@ class Worker:
         """Words that came too late for a run become one of their own."""
         run, key = late.run, f"inject:{late.run.id}:{late.command.number}"
         record = new_run(run.target, words_of(late), Scope(run.workspace, run.user_id), run.thread_id, key)
-        await self._store.runs.create(record, self.dispatcher.enqueue)
+        await self._store.runs.follow(late, record, self.dispatcher.enqueue)
 
     async def _audit(self) -> None:
         """At each heart beat: hear commands, stop the runs that are no longer ours, say what is owed to the store."""
@@ -213,5 +225,5 @@ class Worker:
         fences = {run_id: driven.fence for run_id, driven in self.driver.driven.items()}
         for run_id in await self._store.workers.lost(self.id, fences):
             driven = self.driver.driven.get(run_id)
-            if driven is not None and driven.fence == fences[run_id]:
+            if driven is not None and driven.fence == fences[run_id] and run_id not in self.driver.ending:
                 await self.driver.stop(run_id)

@@ -9,6 +9,7 @@ from weft.agents.output import output
 from weft.app import App
 from weft.engine.context import Target
 from weft.errors import WeftError
+from weft.memory.profile import Profile
 from weft.messages import Json
 from weft.models.base import Model
 from weft.models.choose import at_hand
@@ -68,6 +69,9 @@ def _describe(target: Target) -> AgentView:
         instructions=_instructions(agent.instructions),
         tools=[_tool(as_tool(tool)) for tool in agent.tools if not isinstance(tool, ToolSet)],
         output_schema=_output_schema(agent),
+        memory=agent.memory is not None,
+        profile=_profile(agent),
+        knowledge=[each.name for each in agent.knowledge],
     )
 
 
@@ -87,6 +91,12 @@ def _name(agent: Agent[Any], model: Model | None) -> str:
 def _output_schema(agent: Agent[Any]) -> Json | None:
     schema = output(agent.output).schema
     return None if schema is None else schema.schema
+
+
+def _profile(agent: Agent[Any]) -> Json | None:
+    if agent.memory is None or agent.memory.profile is None:
+        return None
+    return Profile(agent.memory.profile).changes()
 
 
 def _instructions(given: str | Callable[..., Any]) -> str:

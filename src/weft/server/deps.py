@@ -27,6 +27,8 @@ class Served:
     beat: float = BEAT
     grace: float = 5.0
     """Seconds that runs have at the end."""
+    variables: tuple[str, ...] = ()
+    """Of the environment: what deployments that are added over REST may send to addresses of their own."""
 
 
 def everything_of(app: App) -> Admit:

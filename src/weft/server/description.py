@@ -10,6 +10,13 @@ from msgspec import Struct
 from weft.messages import Json
 from weft.server.account_views import VIEWS as ACCOUNT_VIEWS
 from weft.server.errors import Problem
+from weft.server.knowledge_views import KNOWLEDGE_VIEWS
+from weft.server.leaving_views import LEAVING_VIEWS
+from weft.server.memory_views import MEMORY_VIEWS
+from weft.server.permission_views import PERMISSION_VIEWS
+from weft.server.practice_views import PRACTICE_VIEWS
+from weft.server.router_views import ROUTER_VIEWS
+from weft.server.tool_views import TOOL_VIEWS
 from weft.server.views import VIEWS, refer
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -60,7 +67,16 @@ def describe(api: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=api.title, version=api.version, description=api.description, routes=api.routes, tags=api.openapi_tags
     )
-    _, schemas = msgspec.json.schema_components([*VIEWS, *ACCOUNT_VIEWS, Problem], ref_template=_REFERENCE)
+    own = (
+        *ROUTER_VIEWS,
+        *MEMORY_VIEWS,
+        *PERMISSION_VIEWS,
+        *TOOL_VIEWS,
+        *PRACTICE_VIEWS,
+        *KNOWLEDGE_VIEWS,
+        *LEAVING_VIEWS,
+    )
+    _, schemas = msgspec.json.schema_components([*VIEWS, *ACCOUNT_VIEWS, *own, Problem], ref_template=_REFERENCE)
     known = document.setdefault("components", {}).setdefault("schemas", {})
     known.update(schemas)
     for name in ("HTTPValidationError", "ValidationError"):

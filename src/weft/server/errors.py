@@ -17,6 +17,7 @@ STATUS: dict[type[errors.WeftError], int] = {
     errors.UsageError: 400,
     errors.AnswerInvalid: 422,
     errors.AccessDenied: 403,
+    errors.Unreadable: 422,
     errors.LimitExceeded: 429,
     errors.Cancelled: 409,
     errors.NodeTimeout: 504,

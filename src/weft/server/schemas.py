@@ -239,6 +239,9 @@ _Step = Annotated[int, Field(ge=0, le=2**31)]
 _Name = Annotated[Words, Field(min_length=1, max_length=200)]
 
 
+GraphPath = Annotated[str, Field(min_length=1, max_length=1_000, pattern=_PRINTABLE)]
+
+
 class ForkThread(Body):
     """Where to go on from, and what is written there first."""
 
@@ -255,6 +258,8 @@ class ForkThread(Body):
     """What is next, whatever follows from the rest."""
     go_on: bool = False
     """Whether to queue a run that does it."""
+    confirm: bool = False
+    """Whether it may repeat effects that must happen once unasked."""
 
 
 class ReplayRun(Body):
@@ -263,7 +268,9 @@ class ReplayRun(Body):
     until: _Step | None = None
     live_from: _Step | None = None
     confirm: bool = False
-    """Whether effects that must happen once may be repeated."""
+    """Whether effects that must happen once may be repeated unasked."""
+    run_nodes: bool = False
+    """Whether plain functions run, instead of giving what they gave."""
 
 
 class AnswerInterrupt(Body):
@@ -301,12 +308,18 @@ class ChangeState(Body):
     writes: Annotated[dict[Name, Any], BeforeValidator(sound), Field(min_length=1, max_length=100)]
     node: Name | None = None
     """In whose name, where only some nodes may write."""
+    path: GraphPath | None = None
+    """Of a graph below the run's own that is under way, as its history has it."""
+    overwrite: Annotated[list[Name], Field(max_length=100)] = []
+    """The channels whose values are replaced, past their reducers."""
 
 
 class RerunNode(Body):
     """Where to begin again."""
 
     node: Name
+    path: GraphPath | None = None
+    """Of a graph below the run's own that is under way, as its history has it."""
 
 
 class SetBreakpointsBody(Body):

@@ -17,7 +17,9 @@ from weft.server.errors import problem
 BUILT = Path(__file__).parent.parent / "ui" / "dist"
 """Where the UI's build puts it."""
 
-PAGES = re.compile(r"/|/threads/?|/(chat|runs)(/[^/]+)?/?")
+PAGES = re.compile(
+    r"/|/(inbox|threads|memory|tools|secrets|policy|audit)/?|/(chat|runs|knowledge)(/[^/]+)?/?|/threads/[^/]+/history/?"
+)
 """Paths that are pages of the UI; its own router tells them apart."""
 
 _POLICY = (

@@ -10,7 +10,7 @@ from weft.agents.prompt import Explanation
 from weft.events import Envelope
 from weft.messages import Json, Media, Message, Reasoning, Text, ToolCall, ToolResult, Usage
 from weft.runtime.commands import Breakpoint
-from weft.runtime.diffing import RunsDiff
+from weft.runtime.diffing import RunsDiff, StatesDiff
 from weft.runtime.history import Moment
 from weft.storage.base import QuestionKind, QuestionRow, QuestionStatus, RunRecord, Status, ThreadRecord
 from weft.tools.base import Effect
@@ -138,6 +138,12 @@ class AgentView(Struct, frozen=True, kw_only=True):
     instructions: str
     tools: list[ToolView]
     output_schema: Json | None
+    memory: bool = False
+    """Whether it remembers beyond a thread."""
+    profile: Json | None = None
+    """The schema of a change to what it keeps of each user."""
+    knowledge: list[str] = []
+    """The collections of documents that it answers from."""
 
 
 class StoreHealth(Struct, frozen=True):
@@ -250,7 +256,7 @@ class Breakpoints(Struct, frozen=True):
 
 
 VIEWS: tuple[type[Struct], ...] = (
-    Moments, StateAt, ForkView, RunsDiff,
+    Moments, StateAt, ForkView, RunsDiff, StatesDiff,
     RunView, Runs, InterruptView, Interrupts, Answered, AnsweredRuns,
     ThreadView, Threads, Messages, ContextView, AgentView, Agents, HealthView, Events, Envelope,
     Breakpoints,

@@ -1,5 +1,6 @@
 """What a store keeps of money: model calls in the ledger, budgets, and what is reserved of them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
@@ -11,10 +12,29 @@ Dimension: TypeAlias = Literal[
 ]
 """By what costs may be told apart. Times are UTC: ``2026-11-21T09`` is an hour, ``2026-11`` a month."""
 
+PERIODS: tuple[Per, ...] = get_args(Per)
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 NANO = 1_000_000_000
 """Money is kept in whole billionths of a dollar, so that sums are exact."""
+
+
+def period(per: Per, now: float) -> tuple[float, float | None]:
+    """When the period began in which ``now`` is, and when it ends.
+
+    >>> [datetime.fromtimestamp(at, UTC).isoformat()[:16] for at in period("month", 1_764_547_200.0 - 1)]
+    ['2025-11-01T00:00', '2025-12-01T00:00']
+    """
+    if per == "total":
+        return 0.0, None
+    hour = datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
+    if per == "hour":
+        return hour.timestamp(), hour.timestamp() + 3_600
+    day = hour.replace(hour=0)
+    if per == "day":
+        return day.timestamp(), day.timestamp() + 86_400
+    first = day.replace(day=1)
+    return first.timestamp(), (first + timedelta(days=32)).replace(day=1).timestamp()
 
 
 class CallRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -81,6 +101,9 @@ class Reservation(Struct, frozen=True, kw_only=True):
     workspace: str
     run_id: str
     fence: int
+    """Of the run or, where a chore makes the call, of that."""
+    chore: int = 0
+    """The number of the chore that makes the call for the run; 0 for the run itself."""
     nanos: int
     tokens: int
     under: tuple[Allowance, ...]

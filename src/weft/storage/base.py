@@ -9,16 +9,20 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from weft.storage.accounts import (
-    Allowance,
-    BudgetRow,
-    CostRow,
-    Dimension,
-    Reservation,
-    Shortage,
-    Tally,
-)
+from weft.storage.answer_rows import Answers
+from weft.storage.audit_rows import Audit
+from weft.storage.belonging_rows import Belongings
+from weft.storage.books import Budgets, Ledger
+from weft.storage.chore_rows import Chores
 from weft.storage.commands import CommandRow, IfBusy, NewCommand, SteeringRow
+from weft.storage.feedback_rows import Feedback
+from weft.storage.item_rows import Items
+from weft.storage.key_rows import Keys
+from weft.storage.knowledge_rows import Documents, Indexing
+from weft.storage.memory_rows import Shelves
+from weft.storage.note_rows import Notes
+from weft.storage.outside_rows import Outside
+from weft.storage.report_rows import Reports
 from weft.storage.rows import ENDED as ENDED
 from weft.storage.rows import RESTING as RESTING
 from weft.storage.rows import RINGS_ALL as RINGS_ALL
@@ -43,8 +47,13 @@ from weft.storage.rows import SlotRow as SlotRow
 from weft.storage.rows import Snapshot as Snapshot
 from weft.storage.rows import Status as Status
 from weft.storage.rows import ThreadRecord as ThreadRecord
+from weft.storage.rows import UseRow as UseRow
 from weft.storage.rows import Waiting as Waiting
+from weft.storage.secret_rows import Secrets
+from weft.storage.tool_rows import Toolbox as Toolbox
+from weft.storage.tool_rows import ToolRow as ToolRow
 from weft.storage.trails import Trails
+from weft.storage.version_rows import Versioned
 
 
 class Tx(Protocol):
@@ -92,6 +101,16 @@ class Runs(Protocol):
         Raises:
             NotFound: the thread belongs to somebody else.
             Conflict: the key was used for another thread, target or input; or the thread is busy (``reject``).
+        """
+        ...
+
+    async def follow(self, late: Waiting, record: RunRecord, enqueue: Enqueue) -> RunRecord | None:
+        """Create the run in place of a command that came too late for its own, in one transaction.
+
+        ``None`` where the command is gone: somebody else saw to it, or it was erased.
+
+        Raises:
+            NotFound, Conflict: as ``create``; the command is still there.
         """
         ...
 
@@ -202,7 +221,7 @@ class Questions(Protocol):
 
         It is requeued (kept for ``worker``, as with ``Runs.requeue``) where it is paused and something has been
         answered, or has expired, that it has not taken yet: whether that was so comes back. The same answer again is
-        no error.
+        no error. ``limits`` take the place of those on record, whether it goes on now or later.
 
         Raises: NotFound; Conflict (another answer is on record, or the question is closed).
         """
@@ -315,8 +334,16 @@ class History(Protocol):
 class Blobs(Protocol):
     """Bytes by their SHA-256, kept once per workspace."""
 
-    async def put(self, scope: Scope, body: bytes, mime: str) -> str:
-        """The hash, in hex. Putting the same bytes again writes nothing."""
+    async def put(self, scope: Scope, body: bytes, mime: str, *, thread: str | None = None) -> str:
+        """The hash, in hex. Putting the same bytes again stores them once.
+
+        With a ``thread`` they are of that thread (and its forks), and go with the last thread that they are of. Without
+        one they stay.
+        """
+        ...
+
+    async def hold(self, scope: Scope, thread: str, sha256s: Sequence[str]) -> None:
+        """These are of that thread too, as far as they are there."""
         ...
 
     async def get(self, scope: Scope, sha256: str) -> tuple[bytes, str]:
@@ -367,50 +394,6 @@ class Inbox(Protocol):
         """Forget this one: it was seen to in another way."""
 
 
-class Ledger(Protocol):
-    """What model calls cost. Calls come in with the commits that end them."""
-
-    async def sums(
-        self,
-        scope: Scope,
-        by: Sequence[Dimension],
-        *,
-        since: float = 0.0,
-        until: float | None = None,
-        only: Mapping[Dimension, str] | None = None,
-    ) -> Sequence[CostRow]:
-        """Sums over the calls that began in ``since <= at < until``, in the order of their keys.
-
-        ``only`` keeps those with these values. What is left of deleted threads has no run and no thread.
-        """
-        ...
-
-
-class Budgets(Protocol):
-    """How much may be spent, and what is reserved of it."""
-
-    async def list(self, workspace: str) -> Sequence[BudgetRow]: ...
-
-    async def set(self, workspace: str, budget: BudgetRow) -> None:
-        """Make it, or change it: what was spent stays spent."""
-        ...
-
-    async def remove(self, workspace: str, budget: BudgetRow) -> bool:
-        """Whether there was one of that kind, subject and period."""
-        ...
-
-    async def used(self, workspace: str, allowance: Allowance) -> Tally: ...
-
-    async def reserve(self, wanted: Reservation, ttl: float) -> Shortage | None:
-        """Set aside what a call may cost, of all the budgets that it falls under or of none.
-
-        All in one transaction, exact however many do so at once. What dead runs hold is given back where
-        there would be too little else: those that do not run any more, or whose process did not beat for ``ttl``
-        seconds.
-        """
-        ...
-
-
 class Store(Protocol):
     """A database with everything of Weft in it."""
 
@@ -448,6 +431,61 @@ class Store(Protocol):
 
     @property
     def budgets(self) -> Budgets: ...
+
+    @property
+    def routers(self) -> Versioned:
+        """JSON of ``models.routing.Routing``."""
+        ...
+
+    @property
+    def reports(self) -> Reports: ...
+
+    @property
+    def answers(self) -> Answers: ...
+
+    @property
+    def policies(self) -> Versioned:
+        """Of the use of tools: JSON of ``security.policy.Policy``."""
+        ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def memories(self) -> Shelves: ...
+
+    @property
+    def chores(self) -> Chores: ...
+
+    @property
+    def feedback(self) -> Feedback: ...
+
+    @property
+    def notes(self) -> Notes: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    @property
+    def tools(self) -> Toolbox: ...
+
+    @property
+    def documents(self) -> Documents: ...
+
+    @property
+    def indexing(self) -> Indexing: ...
+
+    @property
+    def items(self) -> Items: ...
+
+    @property
+    def outside(self) -> Outside: ...
+
+    @property
+    def belongings(self) -> Belongings: ...
+
+    @property
+    def keys(self) -> Keys: ...
 
     def commit(self, commit: Commit) -> "Future[None]":
         """Queue the commit at once, in order; the future is done when it is durable.

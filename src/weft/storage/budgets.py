@@ -12,7 +12,7 @@ from weft.storage.database import Database
 from weft.storage.owners import owner_of
 from weft.storage.pieces import WORKSPACE_OF, p
 from weft.storage.query import Now, Query, Row, Steps
-from weft.storage.tables import NUMBER, budgets, calls, owners, reservations, runs, tallies, threads, workers
+from weft.storage.tables import NUMBER, budgets, calls, chores, owners, reservations, runs, tallies, threads, workers
 
 _B, _T, _R = budgets.c, tallies.c, reservations.c
 _KEPT = 40 * 86_400.0
@@ -118,9 +118,17 @@ _PRUNE = Query(
 def _dead(ttl: ColumnElement[Any]) -> ColumnElement[bool]:
     """Nobody makes the call any more for which this was reserved."""
     alive = exists().where(workers.c.id == runs.c.worker, workers.c.beat > Now() - ttl)
-    return ~exists().where(
+    running = exists().where(
         runs.c.n == _R.run, runs.c.fence == _R.fence, runs.c.status == literal_column("'running'"), alive
     )
+    working = exists().where(
+        chores.c.n == _R.chore,
+        chores.c.fence == _R.fence,
+        chores.c.status == literal_column("'working'"),
+        chores.c.lease > Now(),
+    )
+    of_chore = _R.chore > literal_column("0")
+    return or_(and_(of_chore, ~working), and_(~of_chore, ~running))
 
 
 _SWEEP = Query(delete(reservations).where(_R.tally == p("tally"), _dead(p("ttl", "f"))).returning(_R.nanos, _R.tokens))
@@ -141,13 +149,14 @@ def _take(count: int) -> tuple[Query, Query]:
         .values(held_nanos=_T.held_nanos + p("nanos"), held_tokens=_T.held_tokens + p("tokens"))
     )
     run = select(runs.c.n).where(runs.c.id == p("run")).scalar_subquery()
-    rows = select(p("id", "t"), _T.n, run, p("fence", "n"), p("nanos", "n"), p("tokens", "n")).where(chosen)
-    note = insert(reservations).inline().from_select(["id", "tally", "run", "fence", "nanos", "tokens"], rows)
+    given = [p(name, "n") for name in ("fence", "chore", "nanos", "tokens")]
+    names = ["id", "tally", "run", "fence", "chore", "nanos", "tokens"]
+    note = insert(reservations).inline().from_select(names, select(p("id", "t"), _T.n, run, *given).where(chosen))
     return Query(more), Query(note)
 
 
 class SqlBudgets:
-    """``base.Budgets`` on a database."""
+    """``books.Budgets`` on a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -198,7 +207,7 @@ def _reserve(wanted: Reservation, ttl: float) -> Steps[Shortage | None]:
             return short
     more, note = _take(len(rows))
     values: dict[str, Any] = {f"n{i}": row[0] for i, row in enumerate(rows)}
-    values |= {"id": wanted.id, "run": wanted.run_id, "fence": wanted.fence}
+    values |= {"id": wanted.id, "run": wanted.run_id, "fence": wanted.fence, "chore": wanted.chore}
     values |= {"nanos": wanted.nanos, "tokens": wanted.tokens}
     yield more, values
     yield note, values

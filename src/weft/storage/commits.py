@@ -1,9 +1,10 @@
-"""What a commit is made of: eight kinds of rows, changes of the run, and the rules for both databases.
+"""What a commit is made of: ten kinds of rows, changes of the run, and the rules for both databases.
 
 SQLite runs one prepared statement over all rows of a kind; PostgreSQL gets each column of a kind as an
 array. What goes where, and what a commit that comes twice may do, is written here, once.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,9 +29,11 @@ from sqlalchemy.sql.type_api import TypeEngine
 
 from weft.errors import Conflict, Fenced, StoreError
 from weft.storage import tables as t
+from weft.storage.audits import AUDIT_COLUMNS, use_row
 from weft.storage.base import ENDED, RESTING, Commit, RunChange
+from weft.storage.event_rows import pack_events
 from weft.storage.ledger import LEDGER_COLUMNS, call_row
-from weft.storage.packing import pack_events, pack_state
+from weft.storage.packing import pack_state
 from weft.storage.phrases import shortened
 from weft.storage.pieces import counted_in, greatest, key_of
 from weft.storage.settling import settlement
@@ -57,10 +60,10 @@ class Kind(Struct, frozen=True):
 
 
 EVENTS = Kind("events", t.events, "run", ("seq", "body"), counted="seq")
-MESSAGES = Kind("messages", t.messages, "thread", ("seq", "run_id", "conversation", "at", "tokens", "body"))
+MESSAGES = Kind("messages", t.messages, "thread", ("seq", "run_id", "conversation", "at", "tokens", "body"), "seq")
 CONTEXTS = Kind("contexts", t.contexts, "thread", ("conversation", "start", "body"))
 FINISHED = Kind("finished", t.finished, "place", ("step", "activation", "body"))
-CHECKPOINTS = Kind("checkpoints", t.checkpoints, "place", ("step", "run_id", "body"), counted="step")
+CHECKPOINTS = Kind("checkpoints", t.checkpoints, "place", ("step", "run", "body"), counted="step")
 SLOTS = Kind("slots", t.slots, "place", ("step", "body"), counted="step")
 QUESTIONS = Kind(
     *("questions", t.questions, "run"),
@@ -68,7 +71,8 @@ QUESTIONS = Kind(
 )
 STEERING = Kind("steering", t.steering, "run", ("taken", "held", "body"))
 CALLS = Kind("calls", t.calls, "run", ("at", "seq", "count", *LEDGER_COLUMNS))
-KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, STEERING, CALLS)
+AUDIT = Kind("audit", t.audit, "run", ("at", "run_id", "seq", *AUDIT_COLUMNS))
+KINDS = (EVENTS, MESSAGES, CONTEXTS, FINISHED, CHECKPOINTS, SLOTS, QUESTIONS, STEERING, CALLS, AUDIT)
 
 Parts = dict[str, list[tuple[Any, ...]]]
 """Rows by the name of their kind."""
@@ -83,6 +87,9 @@ def add_rows(
 
     Of a ``stale`` commit (one that comes again, after others) nothing may replace what is newer.
     """
+    if commit.seal is not None:
+        _add_sealed(parts, commit, thread, run, place, stale=stale)
+        return
     if commit.events:
         parts["events"].append((*run, commit.events[-1].seq, pack_events(commit.events)))
     if commit.messages:
@@ -95,7 +102,7 @@ def add_rows(
     if commit.finished:
         parts["finished"] += [(*place(f.path, ""), f.step, f.activation, f.body) for f in commit.finished]
     for c in commit.checkpoints:
-        parts["checkpoints"].append((*place(c.path, ""), c.step, commit.run_id, pack_state(c, commit.at)))
+        parts["checkpoints"].append((*place(c.path, ""), c.step, run[0], pack_state(c, commit.at)))
         for s in c.slots:
             if s.op == "append":
                 parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
@@ -105,9 +112,23 @@ def add_rows(
     _add_rarer(parts, commit, run, stale=stale)
 
 
+def _add_sealed(
+    parts: Parts, commit: Commit, thread: tuple[Any, ...], run: tuple[Any, ...], place: Place, *, stale: bool
+) -> None:
+    plain: Parts = defaultdict(list)
+    seal, commit.seal = commit.seal, None
+    try:
+        add_rows(plain, commit, thread, run, place, stale=stale)
+    finally:
+        commit.seal = seal
+    seal.into(parts, plain)
+
+
 def _add_rarer(parts: Parts, commit: Commit, run: tuple[Any, ...], *, stale: bool) -> None:
     if (steering := commit.steering) is not None and not stale:
         parts["steering"].append((*run, steering.taken, int(steering.held), steering.body))
+    if commit.uses:
+        parts["audit"] += [(*run, use.at, use.run_id, use.seq, *use_row(use)) for use in commit.uses]
     if commit.calls:
         parts["calls"] += [(*run, c.at, c.seq, 1, *call_row(c)) for c in commit.calls]
         parts["settled"] += [(*run, *settlement(c)) for c in commit.calls if c.reservation is not None]
@@ -129,9 +150,9 @@ def addition(
     columns = {kind.parent: parent, "owner": owner} | {name: value(name) for name in kind.columns}
     if kind.counted:
         columns["key"] = key_of(columns.pop(kind.parent), columns.pop(kind.counted))
-    if kind is MESSAGES or kind is CHECKPOINTS:
+    if kind is MESSAGES:
         columns["run"] = select(t.runs.c.n).where(t.runs.c.id == columns.pop("run_id")).scalar_subquery()
-    if kind is QUESTIONS or kind is CALLS:
+    if kind in (QUESTIONS, CALLS, AUDIT):
         columns["workspace"] = select(t.owners.c.workspace).where(t.owners.c.n == owner).scalar_subquery()
     statement = insert(kind.table).inline()
     if source is None and kind is not FINISHED:
@@ -191,10 +212,21 @@ def touch_row(commit: Commit) -> tuple[Any, ...]:
 def change_row(commit: Commit) -> tuple[Any, ...]:
     """The values of ``CHANGE_COLUMNS``."""
     run = commit.run or _NO_CHANGE
-    return (
-        *(run.status, int(run.status in RESTING), int(run.status in ENDED), run.output, run.error),
-        *(run.usage, run.first_message, int(run.forget_input), int(bool(commit.checkpoints)), commit.at),
+    row = (
+        *(run.status, int(run.status in RESTING), int(run.status in ENDED), _kept(run.output), run.error),
+        *(
+            _kept(run.usage),
+            run.first_message,
+            int(run.forget_input),
+            int(bool(commit.checkpoints)),
+            commit.at,
+        ),
     )
+    return row if commit.seal is None else commit.seal.change(commit.run_id, row)
+
+
+def _kept(body: bytes | None) -> bytes | None:
+    return None if body is None else shortened(body)
 
 
 def changed(value: Value) -> dict[str, ColumnElement[Any]]:

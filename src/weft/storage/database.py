@@ -42,6 +42,10 @@ class Database(Protocol):
         """Give space back."""
         ...
 
+    async def scrub(self, *, whole: bool = False) -> None:
+        """See to it that no byte of what was deleted is in the files; see ``belonging_rows``. Raises: StoreLocked."""
+        ...
+
     def ring(self, runs: Iterable[str]) -> None:
         """Tell other processes that there is something new about these runs."""
         ...

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from weft.errors import Conflict, NotFound
-from weft.events import RunCancelled, encode
+from weft.events import RunCancelled
 from weft.storage import history_queries as q
 from weft.storage.base import Branch, CheckpointNote, EventRow, RunRecord, Scope, Snapshot
+from weft.storage.blobs import SHARE_BLOBS
 from weft.storage.database import Database
+from weft.storage.event_rows import pack_events
 from weft.storage.owners import owner_of
-from weft.storage.packing import State, pack, pack_events, pack_state, unpack_state
+from weft.storage.packing import State, pack, pack_state, unpack_state
 from weft.storage.phrases import shortened
 from weft.storage.query import Query, Steps
 from weft.storage.question_queries import WITHDRAW
@@ -163,6 +165,7 @@ def _new_thread(scope: Scope, branch: Branch, workspace: int, owner: int, source
     title = (yield THREAD, thread_key(scope, branch.source))[0][3]
     values = {"id": id, "n": workspace, "owner": owner, "target": branch.run.target, "title": title, "at": at}
     n: int = (yield USE_THREAD, values)[0][0]
+    yield SHARE_BLOBS, {"n": n, "source": source}
     yield q.COPY_MESSAGES, {"n": n, "owner": owner, "source": source, "upto": branch.upto}
     return n
 
@@ -171,8 +174,7 @@ def _end_waiting(n: int, at: float) -> Steps[None]:
     """A run that stopped in the midst of the line that is left cannot go on from it."""
     error = "cancelled: its thread was forked"
     for run, owner, target in (yield q.WAITING_RUNS, {"n": n, "error": error, "at": at}):
-        path = msgspec.json.encode([target]).decode()
-        last = EventRow(seq=0, at=at, path=path, body=encode(RunCancelled(reason="its thread was forked")))
+        last = EventRow(seq=0, at=at, path=(target,), event=RunCancelled(reason="its thread was forked"))
         yield ADD_LAST_EVENT, {"run": run, "owner": owner, "body": pack_events([last])}
         yield WITHDRAW, {"run": run}
 

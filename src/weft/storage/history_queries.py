@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
-from weft.storage.pieces import counted_in, greatest, key_of, last_event, p, status_is
+from weft.storage.pieces import NONE, counted_in, greatest, key_of, last_event, p, status_is
 from weft.storage.query import Query
 from weft.storage.tables import checkpoints, contexts, events, finished, messages, places, runs, slots, threads
 
@@ -87,8 +87,7 @@ ADD_MESSAGE = Query(
     insert(messages)
     .inline()
     .values(
-        thread=p("n"),
-        seq=p("seq"),
+        key=key_of(p("n", "n"), p("seq", "n")),
         owner=p("owner"),
         run=p("run"),
         conversation=p("conversation"),
@@ -111,10 +110,11 @@ COPY_MESSAGES = Query(
     insert(messages)
     .inline()
     .from_select(
-        ["thread", "seq", "owner", "run", "conversation", "at", "tokens", "body"],
-        select(p("n", "n"), _m.seq, p("owner", "n"), null(), _m.conversation, _m.at, _m.tokens, _m.body).where(
-            _m.thread == p("source"), _m.seq <= p("upto")
-        ),
+        ["key", "owner", "run", "conversation", "at", "tokens", "body"],
+        select(
+            _m.key + key_of(p("n", "n") - p("source", "n"), NONE),
+            *(p("owner", "n"), null(), _m.conversation, _m.at, _m.tokens, _m.body),
+        ).where(counted_in(messages, p("source", "n")), _m.key <= key_of(p("source", "n"), p("upto", "n"))),
     )
 )
 """A message that came with its thread belongs to no run of this one."""

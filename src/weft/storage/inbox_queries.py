@@ -24,10 +24,11 @@ STANDING = Query(
         and_(
             exists().where(questions.c.run == p("n"), questions.c.status == literal_column("'open'")),
             ~exists().where(questions.c.run == p("n"), _TOLD),
+            ~exists().where(steering.c.run == p("n"), steering.c.held == _ONE),
         ),
     )
 )
-"""The last command that was taken, the last that is on record, and whether all that it waits for are answers."""
+"""The last command that was taken, the last on record, and whether all that it waits for are answers."""
 ADD_STEERING = Query(
     insert(steering)
     .inline()
@@ -86,7 +87,8 @@ SWEEP = (
     Query(delete(inbox).where(_of_ended(), inbox.c.kind != literal_column("'inject'"), inbox.c.at < p("before"))),
 )
 DISCARD = Query(
-    delete(inbox).where(
-        inbox.c.run == select(runs.c.n).where(runs.c.id == p("id")).scalar_subquery(), inbox.c.number == p("number")
-    )
+    delete(inbox)
+    .where(inbox.c.run == select(runs.c.n).where(runs.c.id == p("id")).scalar_subquery(), inbox.c.number == p("number"))
+    .returning(inbox.c.number)
 )
+"""The number, where it was still there."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from secrets import randbits
 from typing import Any
 
 from sqlalchemy import (
@@ -16,18 +17,22 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads it just as well
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from weft.storage.accounts import CallRow, CostRow, Dimension
+from weft.storage import run_queries as q
+from weft.storage.accounts import PERIODS, CallRow, CostRow, Dimension, period
 from weft.storage.base import Scope
 from weft.storage.database import Database
 from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, p
 from weft.storage.query import Query, Steps
-from weft.storage.tables import NUMBER, SECONDS, calls, owners, runs, threads, workspaces
+from weft.storage.settling import GIVE_BACK, SETTLE, SETTLED, settlement
+from weft.storage.tables import NUMBER, SECONDS, calls, owners, runs, tallies, threads, workspaces
 
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens")
 LEDGER_COLUMNS = ("agent", "model", *_TOKENS, "nanos", "duration", "first_piece", "finish", "error")
@@ -123,8 +128,40 @@ def _query(by: tuple[Dimension, ...], only: tuple[Dimension, ...], *, user: bool
     return Query(query.group_by(*labels).order_by(*labels))
 
 
+def _late() -> Query:
+    run = runs.c
+    values: dict[str, Any] = {"workspace": run.workspace, "at": p("at", "f"), "run": run.n, "seq": p("seq", "n")}
+    values |= {"owner": run.owner, "count": literal_column("1", NUMBER)}
+    values |= {name: p(name, "t" if isinstance(_C[name].type, Text) else "n") for name in LEDGER_COLUMNS}
+    found = select(*values.values()).where(run.id == p("run_id"))
+    return Query(insert(calls).inline().from_select(list(values), found).on_conflict_do_nothing())
+
+
+_LATE = _late()
+
+
+def _apart() -> Query:
+    values: dict[str, Any] = {"workspace": WORKSPACE_OF, "at": p("at", "f"), "run": literal_column("0")}
+    values |= {"seq": p("seq", "n"), "owner": literal_column("0"), "count": literal_column("1")}
+    values |= {name: p(name) for name in LEDGER_COLUMNS}
+    return Query(insert(calls).inline().values(values).on_conflict_do_nothing())
+
+
+def _used_apart() -> Query:
+    t = tallies.c
+    now = or_(*[and_(t.per == literal_column(f"'{per}'"), t.starts_at == p(per, "f")) for per in PERIODS])
+    return Query(
+        update(tallies)
+        .where(t.workspace == WORKSPACE_OF, t.of == literal_column("'workspace'"), now)
+        .values(nanos=t.nanos + p("spent", "n"), tokens=t.tokens + p("taken", "n"))
+    )
+
+
+_APART, _USED_APART = _apart(), _used_apart()
+
+
 class SqlLedger:
-    """``base.Ledger`` on a database."""
+    """``books.Ledger`` on a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -150,6 +187,30 @@ class SqlLedger:
             return [_cost(row[:width], row[width:]) for row in rows if row[width]]
 
         return await self._database.read(steps)
+
+    async def late(self, run_id: str, calls: Sequence[CallRow]) -> None:
+        def steps() -> Steps[None]:
+            for call in calls:
+                told = dict(zip(LEDGER_COLUMNS, call_row(call), strict=True))
+                yield _LATE, {"run_id": run_id, "at": call.at, "seq": call.seq, **told}
+                if call.reservation is not None:
+                    held = {f"p_{name}": value for name, value in zip(SETTLED[2:], settlement(call), strict=True)}
+                    yield SETTLE, held
+                    yield GIVE_BACK, held
+
+        await self._database.write(steps)
+
+    async def apart(self, workspace: str, call: CallRow) -> None:
+        told = dict(zip(LEDGER_COLUMNS, call_row(call), strict=True))
+        taken = call.input_tokens + call.output_tokens
+        starts = {per: period(per, call.at)[0] for per in PERIODS}
+
+        def steps() -> Steps[None]:
+            yield q.ADD_WORKSPACE, {"workspace": workspace}
+            yield _APART, {"workspace": workspace, "at": call.at, "seq": randbits(48), **told}
+            yield _USED_APART, {"workspace": workspace, "spent": call.nanos or 0, "taken": taken, **starts}
+
+        await self._database.write(steps)
 
 
 def _cost(key: Sequence[Any], sums: Sequence[Any]) -> CostRow:

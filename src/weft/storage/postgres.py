@@ -24,6 +24,8 @@ from weft.storage.tables import metadata
 T = TypeVar("T")
 _PATIENCE = 60.0
 """Seconds to wait for a database that is away: a restart or a fail-over is over by then."""
+_LONG = 86_400.0
+"""Seconds that writing a table anew may take."""
 _BATCH = 1_000
 _POOL = 8
 
@@ -141,6 +143,13 @@ class Postgres:
     async def compact(self) -> None:
         for table in metadata.tables:
             await self._link().execute(f"VACUUM {table}")
+
+    async def scrub(self, *, whole: bool = False) -> None:
+        """Free the space of what was deleted, or write all tables anew; what the server's own log and backups still
+        have is not ours to empty."""
+        pool, how = await self._link().acquire(), "FULL" if whole else "SKIP_LOCKED"
+        for table in metadata.tables:
+            await pool.execute(f"VACUUM ({how}) {table}", timeout=_LONG)
 
     def commit(self, commit: Commit) -> "asyncio.Future[None]":
         link = self._link()

@@ -250,7 +250,7 @@ def _statement(shape: tuple[tuple[str, bool], ...], *, changing: bool, one: bool
         else:
             parent, joined = ok.c.n if kind.parent == "run" else ok.c.thread, rows.c.i == ok.c.i
             source = ok.join(rows, and_(joined, ok.c.stale == false()) if kind in (CONTEXTS, STEERING) else joined)
-        ctes.append(addition(kind, parent, ok.c.owner, _column(rows), source).cte(f"add_{name}"))
+        ctes.append(addition(kind, parent, ok.c.owner, _column(rows, run=ok.c.n), source).cte(f"add_{name}"))
         if kind is CHECKPOINTS and place is not None:
             ctes.append(_close(place, rows))
     return Query(select(ok.c.i).add_cte(*ctes))
@@ -281,9 +281,11 @@ def _places(ok: CTE, wanted: FromClause, ctes: list[CTE]) -> CTE:
     return numbers
 
 
-def _column(rows: FromClause) -> Any:
+def _column(rows: FromClause, run: ColumnElement[Any] | None = None) -> Any:
+    """The columns of rows; the ``run`` of a checkpoint is known here only."""
+
     def value(name: str) -> ColumnElement[Any]:
-        return rows.c[name]
+        return run if run is not None and name == "run" else rows.c[name]
 
     return value
 

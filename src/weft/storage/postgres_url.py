@@ -41,7 +41,7 @@ class Pool(Protocol):
 
     def acquire(self) -> AbstractAsyncContextManager[Connection]: ...
 
-    async def execute(self, query: str, *arguments: Any) -> str: ...
+    async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str: ...
 
     def terminate(self) -> None: ...
 
@@ -79,6 +79,7 @@ class PostgresUrl:
 
     def _options(self) -> dict[str, Any]:
         settings = {"search_path": f'"{self.schema}", public', "application_name": "weft", "jit": "off"}
+        settings["enable_bitmapscan"] = "off"  # all is read by key and in order; a bitmap would be sorted again
         return {"server_settings": settings, "command_timeout": _ANSWER, "timeout": _ANSWER}
 
 

@@ -7,7 +7,7 @@ and the order of its parameters; from then on a query costs no more than one typ
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import sqlite
@@ -16,6 +16,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from weft.storage.binding import Parameter, columns, parameters
+from weft.storage.sealed import Column
 from weft.storage.tables import SECONDS
 
 T = TypeVar("T")
@@ -36,10 +38,11 @@ class Query:
     ' runs.id = $1::VARCHAR AND runs.epoch > $2::BIGINT'
     """
 
-    __slots__ = ("_compiled", "statement")
+    __slots__ = ("_compiled", "_sealed", "statement")
 
     def __init__(self, statement: ClauseElement) -> None:
         self.statement = statement
+        self._sealed: SealedParts | None = None
         self._compiled: dict[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = {}
 
     def sql(self, speech: Speech) -> str:
@@ -63,12 +66,32 @@ class Query:
         places = [columns.index(name) for name in self.order(speech)]
         return itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
 
+    def sealed(self) -> "SealedParts":
+        """Which of its parameters, and of the columns of its rows, are sealed where a key is set."""
+        if self._sealed is None:
+            compiled: Any = self.statement.compile(dialect=dialect("sqlite"))
+            found, wide, width = columns(self.statement, compiled)
+            wider = self if wide is None else Query(wide)
+            self._sealed = SealedParts(parameters(self.statement, compiled), found, wider, width)
+        return self._sealed
+
     def _compile(self, speech: Speech) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
         compiled: Any = self.statement.compile(dialect=dialect(speech))
         constants = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
         sql = " ".join(str(compiled).split())
         self._compiled[speech] = entry = (sql, tuple(compiled.positiontup or ()), constants)
         return entry
+
+
+class SealedParts(NamedTuple):
+    """What of a query is sealed."""
+
+    parameters: Sequence[Parameter]
+    columns: Sequence[Column]
+    wide: Query
+    """With the columns behind its own that its sealed values are bound to."""
+    width: int
+    """How many are its own."""
 
 
 Steps: TypeAlias = Generator[tuple[Query, Mapping[str, Any]], Rows, T]

@@ -55,8 +55,10 @@ def question_page(status: QuestionStatus, *, user: bool, newest: bool, cursor: b
 
 
 QUESTION = Query(select(*_QUESTION).select_from(_JOINED).where(q.run == _RUN_OF, q.id == p("id")))
-ALL = Query(select(*_QUESTION).select_from(_JOINED).where(runs.c.id == p("run")))
+ALL = Query(select(*_QUESTION).select_from(_JOINED).where(runs.c.id == p("run")).order_by(q.id))
 RUN = Query(select(runs.c.n).where(runs.c.id == p("run"), mine(runs)))
+SET_LIMITS = Query(update(runs).where(runs.c.n == p("n"), status_is("paused")).values(limits=p("limits", "b")))
+"""For a run that does not go on yet."""
 ANSWER = Query(
     update(questions)
     .where(q.run == p("n"), q.id == p("id"), q.status == _OPEN)

@@ -84,6 +84,8 @@ class SqlQuestions:
                     _check_closed(run_id, id, answer, rows)
             if (yield q.TOLD_IN, {"n": n}):
                 woken.extend((yield RESUME_FREE, _resumed(run_id, worker, limits)))
+            if limits is not None and not woken:
+                yield q.SET_LIMITS, {"n": n, "limits": limits}
             return [_job(row) for row in woken]
 
         await self._database.queue(steps, _same if enqueue else _none, enqueue or _nobody)

@@ -1,9 +1,11 @@
 """The rows that cross the port of a store. Bodies are bytes: what is in them is the business of ``runtime``."""
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct, field
 
+from weft.events import Event, Question
 from weft.storage.accounts import CallRow
 from weft.storage.commands import CommandRow, SteeringRow
 
@@ -119,13 +121,12 @@ class ContextRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class EventRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A durable event. ``body`` is JSON of ``events.Event`` with content that lives elsewhere left out."""
+    """A durable event, with content that lives elsewhere left out, and of plain values only."""
 
     seq: int
     at: float
-    path: str
-    """The envelope's path as JSON array."""
-    body: bytes
+    path: tuple[str, ...]
+    event: Event
 
 
 class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -187,6 +188,12 @@ class QuestionRow(Struct, frozen=True, kw_only=True, gc=False):
     thread_title: str = ""
     user_id: str = ""
 
+    @property
+    def question(self) -> Question:
+        """What is asked, as the result of a paused run has it."""
+        schema = None if self.schema is None else msgspec.json.decode(self.schema)
+        return Question(self.id, msgspec.json.decode(self.payload), schema, self.kind, self.expires_at)
+
 
 class RunChange(Struct, frozen=True, kw_only=True, gc=False):
     """What a commit changes in the run's own row. ``None`` leaves a column as it is."""
@@ -198,6 +205,36 @@ class RunChange(Struct, frozen=True, kw_only=True, gc=False):
     usage: bytes | None = None
     first_message: int | None = None
     forget_input: bool = False
+
+
+class UseRow(Struct, frozen=True, kw_only=True, gc=False):
+    """One call of a tool that a policy judged: who, what and by which rule, and hashes of what was said."""
+
+    seq: int
+    """The number of the event that says how it ended."""
+    at: float
+    """When it ended, in seconds since the epoch."""
+    run_id: str
+    agent: str
+    tool: str
+    call_id: str
+    effect: str
+    decision: str
+    """``allow``, ``ask`` or ``deny``."""
+    rule: str
+    answer: str = ""
+    """What a person said, where one was asked."""
+    sources: str = ""
+    """The untrusted sources that influenced it, one a line."""
+    arguments: bytes
+    """SHA-256."""
+    result: bytes | None = None
+    """SHA-256; ``None`` where the tool was not called."""
+    failed: bool = False
+    duration: int = 0
+    """Milliseconds."""
+    user_id: str = ""
+    """For whom; filled in by the store."""
 
 
 class Commit(Struct, kw_only=True, gc=False):
@@ -217,16 +254,20 @@ class Commit(Struct, kw_only=True, gc=False):
     seq: int
     """The run's last durable event after this commit."""
     at: float
-    events: list[EventRow] = field(default_factory=list[EventRow])
-    messages: list[MessageRow] = field(default_factory=list[MessageRow])
-    contexts: list[ContextRow] = field(default_factory=list[ContextRow])
-    checkpoints: list[CheckpointRow] = field(default_factory=list[CheckpointRow])
-    finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
-    questions: list[QuestionRow] = field(default_factory=list[QuestionRow])
+    events: list[EventRow] = []
+    messages: list[MessageRow] = []
+    contexts: list[ContextRow] = []
+    checkpoints: list[CheckpointRow] = []
+    finished: list[FinishedRow] = []
+    questions: list[QuestionRow] = []
     steering: SteeringRow | None = None
     run: RunChange | None = None
-    calls: list[CallRow] = field(default_factory=list[CallRow])
+    calls: list[CallRow] = []
     """Model calls that ended; what was reserved for them is settled."""
+    uses: list[UseRow] = field(default_factory=list[UseRow])
+    """Tool calls that a policy judged, and that ended."""
+    seal: Any = None
+    """What seals its rows, where the store is sealed; its own to set."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,22 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal_column, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
 from weft.storage.pieces import NONE, counted_in, key_of, last_event, mine, named, p, status_is
@@ -67,7 +82,10 @@ KEEPER_TTL = 30.0
 
 
 def _before(thread: ColumnElement[int], *earlier: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Another run of the thread comes first: it was created earlier and waits, or a person holds it."""
+    """Another run of the thread comes first: it was created earlier and waits, or a person holds it.
+
+    Each part has a partial index with the few runs of a thread that have not ended: a thread may have had thousands.
+    """
     other, holding = runs.alias("other"), runs.alias("holding")
     keeper = exists().where(workers.c.id == other.c.worker, workers.c.beat > Now() - KEEPER_TTL)
     waits = exists().where(
@@ -76,42 +94,44 @@ def _before(thread: ColumnElement[int], *earlier: ColumnElement[bool]) -> Column
         or_(other.c.worker.is_(None), keeper),
         *earlier,
     )
-    held = exists(
-        select(steering.c.run)
-        .join(holding, holding.c.n == steering.c.run)
-        .where(
-            literal_column("steering.held = 1"),
-            holding.c.thread == thread,
-            literal_column("holding.status = 'paused'"),
-        )
-        .correlate(runs)
+    held = (
+        exists()
+        .where(holding.c.thread == thread, literal_column("holding.status = 'paused'"))
+        .where(exists().where(steering.c.run == holding.c.n, literal_column("steering.held = 1")))
     )
     return or_(waits, held)
 
 
 def _add_run(*, acquire: bool) -> Query:
     """``acquire``: it is running from the start where no other run of its thread is, or comes first."""
-    status: Any = p("status")
+    status: Any = p("status", "t")
     one: ColumnElement[int] = NONE
+    line: list[FromClause] = []
     if acquire:
         other = runs.alias("other")
-        running = exists().where(other.c.thread == p("thread"), other.c.status == literal_column("'running'"))
-        busy = or_(running, _before(p("thread")))
-        status = case((busy, p("status", "t")), else_=_RUNNING)
-        one = case((busy, NONE), else_=_ONE)
-    values = {name: p(name) for name in ("id", "thread", "owner", "target", "input", "digest", "priority", "worker")}
+        running = exists().where(other.c.thread == p("thread"), literal_column("other.status = 'running'"))
+        asked = select(or_(running, _before(p("thread"))).label("busy")).subquery("line")
+        line = [asked]
+        status = case((asked.c.busy, status), else_=_RUNNING)
+        one = case((asked.c.busy, NONE), else_=_ONE)
     made = {
-        "workspace": p("n"),
-        "idempotency_key": p("key"),
-        "wake_at": p("wake_at"),
-        "origin": p("origin"),
-        "limits": p("limits"),
+        **{"workspace": p("n", "n"), "idempotency_key": p("key", "t"), "epoch": NONE, "first_message": NONE},
+        **{"status": status, "fence": one, "attempts": one, "created_at": p("at", "f"), "updated_at": p("at", "f")},
     }
-    made |= {"status": status, "fence": one, "attempts": one, "epoch": NONE, "first_message": NONE}
-    adding = insert(runs).values(**values, **made, created_at=p("at"), updated_at=p("at"))
+    for kind, names in _GIVEN.items():
+        made |= {name: p(name, kind) for name in names}
+    made["input"] = bindparam("input", type_=runs.c.input.type)
+    row = select(*[column.label(name) for name, column in made.items()]).select_from(*line).where(true())
+    adding = insert(runs).from_select(list(made), row)
     return Query(adding.on_conflict_do_nothing().returning(runs.c.n, runs.c.status, runs.c.fence, runs.c.attempts))
 
 
+_GIVEN = {
+    "n": ("thread", "owner", "priority"),
+    "t": ("id", "target", "worker"),
+    "b": ("input", "digest", "origin", "limits"),
+    "f": ("wake_at",),
+}
 ADD_RUN, ADD_RUNNING = _add_run(acquire=False), _add_run(acquire=True)
 
 

@@ -1,6 +1,7 @@
 """Rows of runs and jobs as what the port calls them."""
 
 from weft.storage.base import Job, RunRecord
+from weft.storage.phrases import restored
 from weft.storage.query import Row
 
 _RUN_FIELDS = RunRecord.__struct_fields__
@@ -10,6 +11,9 @@ def run(row: Row) -> RunRecord:
     values = dict(zip(_RUN_FIELDS, row, strict=True))
     if values["input"] is None:
         values["input"] = b"null"
+    for name in ("usage", "output"):
+        if values[name] is not None:
+            values[name] = restored(values[name])
     values["steered"] = bool(values["steered"])
     return RunRecord(**values)
 

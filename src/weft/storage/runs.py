@@ -1,7 +1,7 @@
 """Runs and workers of a SQL store: the steps of each operation, for either database."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -11,18 +11,19 @@ import msgspec
 from weft.errors import Conflict, NotFound, StoreError
 from weft.events import EffectUnknown, RunCancelled, encode
 from weft.storage import run_queries as q
-from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx
+from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx, Waiting
 from weft.storage.commands import IfBusy, NewCommand
 from weft.storage.database import Database
+from weft.storage.event_rows import pack_events, unpack_events
 from weft.storage.inbox import added, followed
+from weft.storage.inbox_queries import DISCARD
 from weft.storage.owners import owner_of
-from weft.storage.packing import pack_events, unpack_events
 from weft.storage.query import Rows, Steps
 from weft.storage.question_queries import INTENTS, LEAVE_UNKNOWN, WITHDRAW
 from weft.storage.run_rows import job as to_job
 from weft.storage.run_rows import run as to_run
 from weft.storage.tables import SPAN
-from weft.storage.thread_queries import USE_THREAD
+from weft.storage.thread_queries import KNOWN_THREAD, USE_THREAD
 
 
 class SqlRuns:
@@ -42,19 +43,11 @@ class SqlRuns:
         commands: Sequence[NewCommand] = (),
         ended: list[str] | None = None,
     ) -> RunRecord:
-        def jobs(made: tuple[RunRecord, bool]) -> Sequence[Job]:
-            run, new = made
-            if not new or enqueue is None:
-                return ()
-            return (
-                Job(run_id=run.id, epoch=0, workspace=run.workspace, priority=run.priority, not_before=run.wake_at),
-            )
-
         acquire = worker is not None
         while True:
+            made = _Made(record, title, worker, if_busy, commands, [] if ended is None else ended)
             try:
-                made = _Made(record, title, worker, if_busy, commands, [] if ended is None else ended)
-                run, _ = await self._database.queue(partial(made.steps, acquire=acquire), jobs, enqueue or _nobody)
+                run = await self._queue(partial(made.steps, acquire=acquire), enqueue)
                 self._database.ring(made.ended)
                 return run
             except _Raced:
@@ -63,6 +56,33 @@ class SqlRuns:
                 if not acquire:
                     raise
                 acquire = False  # another run of the thread began at the same moment
+
+    async def follow(self, late: Waiting, record: RunRecord, enqueue: Enqueue) -> RunRecord | None:
+        def steps() -> Steps[tuple[RunRecord, bool] | None]:
+            if not (yield DISCARD, {"id": late.run.id, "number": late.command.number}):
+                return None
+            return (yield from made.steps(acquire=False))
+
+        while True:
+            made = _Made(record, "", None, "enqueue", (), [])
+            try:
+                return await self._queue(steps, enqueue)
+            except _Raced:
+                continue
+
+    async def _queue(self, steps: Callable[[], Steps[Any]], enqueue: Enqueue | None) -> Any:
+        """What ``_Made`` makes, with its job where it is new."""
+
+        def jobs(made: tuple[RunRecord, bool] | None) -> Sequence[Job]:
+            if made is None or not made[1] or enqueue is None:
+                return ()
+            run = made[0]
+            return (
+                Job(run_id=run.id, epoch=0, workspace=run.workspace, priority=run.priority, not_before=run.wake_at),
+            )
+
+        made = await self._database.queue(steps, jobs, enqueue or _nobody)
+        return None if made is None else made[0]
 
     async def get(self, scope: Scope, run_id: str) -> RunRecord:
         def steps() -> Steps[RunRecord]:
@@ -238,7 +258,8 @@ class _Made:
     def _thread(self, n: int, owner: int, at: float) -> Steps[int]:
         record = self.record
         thread = {"id": record.thread_id, "n": n, "owner": owner, "target": record.target, "title": self.title}
-        rows = yield USE_THREAD, {**thread, "at": at}
+        rows = (yield KNOWN_THREAD, thread) if self.worker is not None else ()
+        rows = rows or (yield USE_THREAD, {**thread, "at": at})
         if not rows:
             raise NotFound(f"no thread {record.thread_id!r}")
         return rows[0][0]
@@ -321,8 +342,7 @@ def _ended(run_id: str, whose: Mapping[str, str | None], reason: str | None, by:
         return None
     n, owner, target = rows[0]
     yield from _leave_unknown(n, owner, at)
-    path, body = msgspec.json.encode([target]).decode(), encode(RunCancelled(reason, by))
-    last = EventRow(seq=0, at=at, path=path, body=body)
+    last = EventRow(seq=0, at=at, path=(target,), event=RunCancelled(reason, by))
     yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
     yield WITHDRAW, {"run": n}
     yield from followed(n, owner, NewCommand(kind="abort", by=by or "", body=b"{}"))
@@ -338,8 +358,7 @@ def _leave_unknown(run: int, owner: int, at: float) -> Steps[None]:
     for _, path, payload in (yield INTENTS, {"run": run}):
         what: dict[str, Any] = msgspec.json.decode(payload)
         event = EffectUnknown(what["name"], what["key"], "the run was cancelled while it was under way")
-        where = msgspec.json.encode(path.split("/")).decode()
-        row = EventRow(seq=0, at=at, path=where, body=encode(event))
+        row = EventRow(seq=0, at=at, path=tuple(path.split("/")), event=event)
         yield q.ADD_LAST_EVENT, {"run": run, "owner": owner, "body": pack_events([row])}
     yield LEAVE_UNKNOWN, {"run": run}
 

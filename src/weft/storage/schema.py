@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from weft.errors import SchemaMismatch
+from weft.storage import item_tables as item_tables  # its tables are among those of the metadata
+from weft.storage import knowledge_tables as knowledge_tables
+from weft.storage.chain import POSTGRES
 from weft.storage.migrations import LOCK, head, outdated, upgrade_postgres, upgrade_sqlite
 from weft.storage.query import Speech, dialect
 from weft.storage.sqlite import SqliteUrl
 from weft.storage.sqlite_errors import translated
 from weft.storage.tables import metadata
+from weft.storage.unsampled import unsampled
 
 if TYPE_CHECKING:
     from weft.storage.postgres_url import Connection, PostgresUrl
@@ -30,6 +34,7 @@ def statements(speech: Speech) -> list[str]:
     create = [str(CreateTable(table).compile(dialect=made)) for table in metadata.sorted_tables]
     indexes = [index for table in metadata.sorted_tables for index in table.indexes]
     create += [str(CreateIndex(index).compile(dialect=made)) for index in sorted(indexes, key=lambda i: str(i.name))]
+    create += (*POSTGRES, *unsampled()) if speech == "postgresql" else ()
     return [*create, VERSION_TABLE, f"INSERT INTO alembic_version VALUES ('{head()}')"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from weft.errors import NotFound
+from weft.errors import Fenced, NotFound
 from weft.storage import trail_queries as q
 from weft.storage.database import Database
 from weft.storage.owners import owner_of
@@ -28,6 +28,7 @@ class SqlTrails:
 
     async def put(self, trail: Trail, point: PointRow) -> None:
         def steps() -> Steps[None]:
+            yield from _driven(trail)
             n, owner = yield from _begun(trail)
             row = {"id": point.id, "parent": point.parent, "run": point.run, "trail": n, "owner": owner}
             row |= {"kind": point.head[0], "body": point.head[1], "about_kind": point.about[0]}
@@ -40,6 +41,7 @@ class SqlTrails:
 
     async def write(self, trail: Trail, point: str, writes: Sequence[WriteRow]) -> None:
         def steps() -> Steps[None]:
+            yield from _driven(trail)
             n, owner = yield from _begun(trail)
             for write in writes:
                 row = {"trail": n, "point": point, "owner": owner, "path": write.path, "task": write.task}
@@ -126,6 +128,18 @@ def _whose(trail: Trail) -> dict[str, Any]:
         "thread": trail.thread,
         "namespace": trail.namespace,
     }
+
+
+def _driven(trail: Trail) -> Steps[None]:
+    """The run that writes it is still its driver's, and has come further."""
+    if trail.driver is None:
+        return
+    run, fence = trail.driver
+    rows = yield q.DRIVEN, {"run": run, "fence": fence}
+    if not rows:
+        raise Fenced(f"run {run} is not at fence {fence} any more: another process owns it")
+    if rows[0][0] > 0:
+        yield q.PROGRESS, {"run": run}
 
 
 def _begun(trail: Trail) -> Steps[tuple[int, int]]:

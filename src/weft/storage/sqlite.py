@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from weft.errors import UsageError
+from weft.errors import StoreLocked, UsageError
 from weft.storage.base import Commit, Enqueue, Job
 from weft.storage.database import MemoryTx
 from weft.storage.query import Operation, Rows
@@ -123,11 +123,32 @@ class Sqlite:
     async def erase(self, operation: Operation[T]) -> T:
         """Deleted bytes are overwritten (``secure_delete``); the log that may still have them is emptied."""
         result: T = await self._writer.submit(_steps(operation), brief=False)
-        await asyncio.to_thread(self._aside, "PRAGMA wal_checkpoint(TRUNCATE)")
+        await asyncio.to_thread(self._emptied)
         return result
 
     async def compact(self) -> None:
-        await asyncio.to_thread(self._aside, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+        await asyncio.to_thread(self._aside, "VACUUM")
+        await asyncio.to_thread(self._emptied)
+
+    async def scrub(self, *, whole: bool = False) -> None:
+        """Empty the log; a reader that is in the midst of something is waited for."""
+        if not await asyncio.to_thread(self._emptied):
+            raise StoreLocked("others read or write for too long, so the log may still have what was erased: try again")
+
+    def _emptied(self) -> bool:
+        """Whether the log has nothing any more. One that is just being read into the database refuses it at once."""
+        if self._memory:
+            return True
+        until = time.monotonic() + PATIENCE / 1000
+        try:
+            with closing(self._address.connect()) as connection:
+                while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > until:
+                        return False
+                    time.sleep(0.01)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        return True
 
     def _aside(self, *statements: str) -> None:
         """On a connection of its own, so that the writer's is not kept waiting."""

@@ -1,15 +1,20 @@
-"""Commits to SQLite: each passes its fence, then the rows of all go in, kind by kind."""
+"""Commits to SQLite: each passes its fence, then the rows of all go in, kind by kind.
+
+What a commit must know of its run (its fence, its last event) is read once and remembered. Whoever changes it else is
+noticed: another connection by the database's ``data_version``, an operation on this one by triggers of its own.
+"""
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, delete, exists, literal_column, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from weft.errors import StoreError
 from weft.storage.base import ENDED, Commit
+from weft.storage.chain import seal_in
 from weft.storage.commits import (
     CHANGE_COLUMNS,
     CHECKPOINTS,
@@ -57,16 +62,15 @@ def _place(thread: ColumnElement[Any], path: ColumnElement[Any], channel: Column
     return select(c.n).where(c.thread == thread, c.path == path, c.channel == channel)
 
 
-_HERE = _place(runs.c.thread, _value("path"), literal_column("''")).correlate(runs).scalar_subquery()
+_left = places.join(finished, finished.c.place == places.c.n)
 _RUN = Query(
     select(
         *(runs.c.n, runs.c.thread, runs.c.owner, runs.c.fence, runs.c.attempts, last_event(runs.c.n)),
         select(threads.c.updated_at).where(threads.c.n == runs.c.thread).scalar_subquery(),
-        _HERE,
-        exists().where(finished.c.place == _HERE),
+        exists(select(finished.c.place).select_from(_left).where(places.c.thread == runs.c.thread).correlate(runs)),
     ).where(runs.c.id == _value("run_id"))
 )
-"""All that is to be known of a run before a commit, with the place of the graph at ``path``."""
+"""All that is to be known of a run before a commit."""
 _PLACE = Query(_place(_value("parent"), _value("path"), _value("channel")))
 _ADD_PLACE = Query(
     insert(places).values(thread=_value("parent"), path=_value("path"), channel=_value("channel")).returning(places.c.n)
@@ -74,6 +78,14 @@ _ADD_PLACE = Query(
 _CHANGE = Query(update(runs).where(runs.c.n == _value("parent")).values(changed(_value)))
 _TOUCH = Query(update(threads).where(threads.c.n == _value("parent"), touched(_value)).values(touch(_value)))
 _CLOSE = Query(delete(finished).where(finished.c.place == _value("parent"), finished.c.step < _value("step")))
+
+
+MOST = 4_096
+"""Runs that are remembered."""
+PLACES = 512
+"""Places of threads that are, whose runs have ended."""
+_CHANGES = (("weft_fenced", "UPDATE OF fence ON main.runs"), ("weft_deleted", "DELETE ON main.runs"))
+_GONE = "weft_displaced AFTER DELETE ON main.places"
 
 
 class _Statement:
@@ -91,7 +103,12 @@ class CommitWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._cursor = connection.cursor()
-        self._run = _Statement(_RUN, "run_id", "path")
+        self._known: dict[str, _Known] = {}
+        self._places: dict[tuple[int, str, str], int] = {}
+        """The numbers of places of threads."""
+        self._version = -1
+        self._watch(connection)
+        self._run = _Statement(_RUN, "run_id")
         self._place = _Statement(_PLACE, "parent", "path", "channel")
         self._add_place = _Statement(_ADD_PLACE, "parent", "path", "channel")
         self._touch = _Statement(_TOUCH, "parent", *TOUCH_COLUMNS)
@@ -105,8 +122,31 @@ class CommitWriter:
         """Before its connection: a statement that is still held would keep the file open."""
         self._cursor.close()
 
+    def _watch(self, connection: sqlite3.Connection) -> None:
+        """Notice what operations on this connection change: each that changes a run so raises its fence."""
+        connection.create_function("weft_forget", 1, self._forget)
+        for name, change in _CHANGES:
+            connection.execute(f"CREATE TEMP TRIGGER {name} AFTER {change} BEGIN SELECT weft_forget(old.id); END")
+        connection.execute(f"CREATE TEMP TRIGGER {_GONE} BEGIN SELECT weft_forget(NULL); END")
+        seal_in(connection)
+
+    def _forget(self, run_id: str | None) -> None:
+        if run_id is None:
+            self.forget()
+        else:
+            self._known.pop(run_id, None)
+
+    def forget(self) -> None:
+        """What was written may not be: the transaction was rolled back, or somebody else wrote."""
+        self._known.clear()
+        self._places.clear()
+
     def write(self, commits: Sequence[Commit]) -> list[StoreError | None]:
         """For each commit why it was refused, or ``None`` where it is in the transaction now."""
+        version = self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self.forget()
+            self._version = version
         batch = _Batch()
         refusals = [self._pass(commit, batch) for commit in commits]
         many, parts = self._cursor.executemany, batch.parts
@@ -115,7 +155,7 @@ class CommitWriter:
         for name, statement in self._add:
             if rows := parts.get(name):
                 many(statement.sql, map(statement.pick, rows))
-        if batch.unclosed or "finished" in parts:
+        if batch.unclosed and "checkpoints" in parts:
             many(self._close.sql, map(self._close.pick, parts["checkpoints"]))
         if rows := parts.get("settled"):
             for statement in self._settle:
@@ -124,57 +164,86 @@ class CommitWriter:
 
     def _pass(self, commit: Commit, batch: "_Batch") -> StoreError | None:
         """Let its rows into the batch where the fence lets it."""
-        path = commit.checkpoints[0].path if commit.checkpoints else ""
-        found = self._cursor.execute(self._run.sql, self._run.pick((commit.run_id, path))).fetchone()
-        if found is None:
+        known = self._known.get(commit.run_id) or self._read(commit.run_id)
+        if known is None:
             return refusal(commit, None)
-        n, thread, owner, fence, attempts, last, touched_at, here, unclosed = found
-        last: int = batch.reached.get(commit.run_id, last)
-        if fence != commit.fence or last < before(commit):
-            return refusal(commit, (fence, last))
-        stale = last > commit.seq
+        if known.fence != commit.fence or known.last < before(commit):
+            return refusal(commit, (known.fence, known.last))
+        stale = known.last > commit.seq
         if not stale:
-            batch.reached[commit.run_id] = commit.seq
-            if commit.run is not None or (attempts and commit.checkpoints):
-                self._apply(commit, n)
-        if commit.messages or commit.run is not None or commit.at > touched_at + TOUCHED:
-            batch.touch(thread, touch_row(commit))
-        if here is not None:
-            batch.places[thread, path, ""] = here
-        if unclosed or len(commit.checkpoints) > 1:
-            batch.unclosed = True
-
-        def place(path: str, channel: str) -> tuple[Any, ...]:
-            return batch.places.get((thread, path, channel)) or self._place_of(batch, thread, path, channel), owner
-
-        add_rows(batch.parts, commit, (thread, owner), (n, owner), place, stale=stale)
+            known.last = commit.seq
+            if commit.run is not None or (known.attempts and commit.checkpoints):
+                self._apply(commit, known)
+        if commit.messages or commit.run is not None or commit.at > known.touched + TOUCHED:
+            known.touched = commit.at
+            batch.touch(known.thread, touch_row(commit))
+        if known.unclosed or commit.finished:
+            known.unclosed = True
+            batch.unclosed = batch.unclosed or bool(commit.checkpoints)
+        add_rows(batch.parts, commit, (known.thread, known.owner), (known.n, known.owner), known.place, stale=stale)
         return None
 
-    def _place_of(self, batch: "_Batch", thread: int, path: str, channel: str) -> int:
+    def _read(self, run_id: str) -> "_Known | None":
+        found = self._cursor.execute(self._run.sql, self._run.pick((run_id,))).fetchone()
+        if found is None:
+            return None
+        if len(self._known) >= MOST:
+            self._known.clear()
+        known = self._known[run_id] = _Known(self._place_of, *found)
+        return known
+
+    def _place_of(self, thread: int, path: str, channel: str) -> int:
         """The number of a place, which may be new."""
         key = (thread, path, channel)
+        if (known := self._places.get(key)) is not None:
+            return known
         found = self._cursor.execute(self._place.sql, self._place.pick(key)).fetchone()
         if found is None:
             found = self._cursor.execute(self._add_place.sql, self._add_place.pick(key)).fetchone()
-        batch.places[key] = found[0]
+        if len(self._places) >= PLACES:
+            self._places.clear()
+        self._places[key] = found[0]
         return found[0]
 
-    def _apply(self, commit: Commit, n: int) -> None:
-        self._cursor.execute(self._change.sql, self._change.pick((n, *change_row(commit))))
+    def _apply(self, commit: Commit, known: "_Known") -> None:
+        self._cursor.execute(self._change.sql, self._change.pick((known.n, *change_row(commit))))
+        if commit.checkpoints:
+            known.attempts = 0
         if commit.run is not None and commit.run.status in ENDED:
-            self._cursor.execute(self._withdraw, (n,))
+            self._cursor.execute(self._withdraw, (known.n,))
+            self._known.pop(commit.run_id, None)
+
+
+class _Known:
+    """What is known of a run that commits."""
+
+    __slots__ = ("_new", "_places", "attempts", "fence", "last", "n", "owner", "thread", "touched", "unclosed")
+
+    def __init__(
+        self,
+        new: Callable[[int, str, str], int],
+        *found: Any,
+    ) -> None:
+        self.n, self.thread, self.owner, self.fence, self.attempts, self.last, self.touched, unclosed = found
+        self.unclosed = bool(unclosed)
+        """Whether activations of closed steps may be on record."""
+        self._new, self._places = new, dict[tuple[str, str], tuple[int, int]]()
+
+    def place(self, path: str, channel: str) -> tuple[int, int]:
+        """What leads to a place, which may be new."""
+        here = self._places.get((path, channel))
+        if here is None:
+            here = self._places[path, channel] = (self._new(self.thread, path, channel), self.owner)
+        return here
 
 
 class _Batch:
     """Commits that are written together."""
 
-    __slots__ = ("parts", "places", "reached", "touches", "unclosed")
+    __slots__ = ("parts", "touches", "unclosed")
 
     def __init__(self) -> None:
         self.parts: Parts = defaultdict(list)
-        self.places: dict[tuple[int, str, str], int] = {}
-        self.reached: dict[str, int] = {}
-        """The last event of each run."""
         self.touches: dict[int, tuple[Any, ...]] = {}
         """What is to be said of each thread."""
         self.unclosed = False

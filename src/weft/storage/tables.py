@@ -4,10 +4,10 @@ Threads, runs, owners and workspaces have a number (``n``) beside their id, and 
 carry that number: an id of 25 characters in each message, event and slot would be a third of the file.
 Every row with a user's data says whose it is: ``owner`` is the number of a (workspace, user) pair.
 
-What is written at every step (events, checkpoints, slots) has one number for its key: on SQLite that is the
-row's place in the table's only tree, a third cheaper than a key of two columns, and a body of a kilobyte
+What is written at every step (events, messages, checkpoints, slots) has one number for its key: on SQLite that is
+the row's place in the table's only tree, a third cheaper than a key of two columns, and a body of a kilobyte
 stays in its page (``docs/decisions/0012-a-step-is-two-rows.md``). Other small rows are clustered by their key
-(``WITHOUT ROWID``). Messages are an ordinary table, as they may be long.
+(``WITHOUT ROWID``).
 
 There are no foreign keys: each row is written in the transaction that has just read its parent, and the
 check would cost a lookup for every event.
@@ -31,6 +31,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.schema import SchemaItem
+
+from weft.storage.privacy_tables import privacy_tables
+from weft.storage.report_tables import report_tables
+from weft.storage.sealed import mark_columns
 
 metadata = MetaData(
     naming_convention={
@@ -127,6 +131,7 @@ for _name, _columns, _unique, _where in (
     ("runs_lease", ("thread",), True, "status = 'running'"),
     ("runs_waiting", ("n",), False, "status IN ('queued', 'sleeping')"),
     ("runs_line", ("thread", "n"), False, "status = 'queued'"),
+    ("runs_paused", ("thread",), False, "status = 'paused'"),
     ("runs_key", ("workspace", "idempotency_key"), True, "idempotency_key IS NOT NULL"),
 ):
     Index(
@@ -137,28 +142,6 @@ for _name, _columns, _unique, _where in (
         postgresql_where=text(_where),
     )
 """``runs_lease`` is the lease of a thread: at most one of its runs is running. ``runs_line`` is the line before it."""
-
-messages = Table(
-    "messages",
-    metadata,
-    _column("thread"),
-    _column("seq"),
-    _column("owner"),
-    Column("run", NUMBER),
-    _column("conversation", Text),
-    _column("at", SECONDS),
-    _column("tokens"),
-    _column("body", LargeBinary),
-    PrimaryKeyConstraint("thread", "seq"),
-    Index(
-        "messages_nested",
-        "thread",
-        "conversation",
-        "seq",
-        sqlite_where=text("conversation <> ''"),
-        postgresql_where=text("conversation <> ''"),
-    ),
-)
 
 contexts = _clustered(
     "contexts",
@@ -177,6 +160,23 @@ SPAN = 2**32
 def _counted(name: str, *items: SchemaItem) -> Table:
     return Table(name, metadata, Column("key", NUMBER, primary_key=True, autoincrement=False), _column("owner"), *items)
 
+
+messages = _counted(
+    "messages",
+    Column("run", NUMBER),
+    _column("conversation", Text),
+    _column("at", SECONDS),
+    _column("tokens"),
+    _column("body", LargeBinary),
+    Index(
+        "messages_nested",
+        "conversation",
+        "key",
+        sqlite_where=text("conversation <> ''"),
+        postgresql_where=text("conversation <> ''"),
+    ),
+)
+"""Counted in their thread."""
 
 events = _counted("events", _column("body", LargeBinary))
 """One row for the events of a commit, counted in its run by the last of them."""
@@ -397,7 +397,244 @@ reservations = _clustered(
     _column("tally"),
     _column("run"),
     _column("fence"),
+    _column("chore"),
     _column("nanos"),
     _column("tokens"),
     key=("id", "tally"),
 )
+
+routers = _clustered(
+    "routers",
+    _column("workspace"),
+    _column("name", Text),
+    _column("version"),
+    _column("at", SECONDS),
+    _column("body", LargeBinary),
+    key=("workspace", "name", "version"),
+)
+"""Every version of a workspace's router; the greatest is the one that holds."""
+
+answers = _clustered(
+    "answers",
+    _column("workspace"),
+    _column("digest", Text),
+    _column("owner"),
+    _column("thread"),
+    _column("expires_at", SECONDS),
+    _column("body", LargeBinary),
+    Index("answers_expiry", "workspace", "expires_at"),
+    Index("answers_thread", "thread"),
+    key=("workspace", "digest"),
+)
+"""What models answered, by the digest of what was asked: given again until it is too old."""
+
+policies = _clustered(
+    "policies",
+    _column("workspace"),
+    _column("name", Text),
+    _column("version"),
+    _column("at", SECONDS),
+    _column("body", LargeBinary),
+    key=("workspace", "name", "version"),
+)
+"""Every version of a workspace's policy for the use of tools; the greatest is the one that holds."""
+
+audit = _clustered(
+    "audit",
+    _column("workspace"),
+    _column("at", SECONDS),
+    _column("run_id", Text),
+    _column("seq"),
+    _column("run"),
+    _column("owner"),
+    *[_column(name, Text) for name in ("agent", "tool", "call_id", "effect", "decision", "rule", "answer", "sources")],
+    _column("arguments", LargeBinary),
+    Column("result", LargeBinary),
+    _column("failed"),
+    _column("duration"),
+    key=("workspace", "at", "run_id", "seq"),
+)
+"""The use of tools, by hashes. Its rows stay when their thread is deleted, so they have the id of their run."""
+
+shelves = Table(
+    "shelves",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("owner"),
+    _column("agent", Text),
+    _column("of_thread", Text),
+    _column("revision"),
+    _column("erased"),
+    Column("space", Text),
+    UniqueConstraint("workspace", "owner", "agent", "of_thread"),
+)
+"""Where memories lie: of a workspace (``owner`` of nobody) or of a user in it, of one agent or thread or ('') of all.
+
+``revision`` counts its changes; ``erased`` is the revision of the last one that took something away, and before that
+a number of its own below 0. ``space`` is where its vectors are in an index outside.
+"""
+
+memories = Table(
+    "memories",
+    metadata,
+    _number(),
+    _column("shelf"),
+    _column("id", Text),
+    _column("version"),
+    _column("revision"),
+    _column("kind", Text),
+    _column("text", Text),
+    _column("subject", Text),
+    _column("attribute", Text),
+    _column("relation", Text),
+    _column("object", Text),
+    _column("valid_from", SECONDS),
+    Column("valid_to", SECONDS),
+    Column("until", SECONDS),
+    _column("known_from", SECONDS),
+    Column("known_to", SECONDS),
+    Column("expires_at", SECONDS),
+    _column("trust", Text),
+    _column("importance", SECONDS),
+    _column("pinned"),
+    Column("rejected", Text),
+    _column("digest", LargeBinary),
+    Column("vector", LargeBinary),
+    Column("embedder", Text),
+    UniqueConstraint("shelf", "id", "version"),
+    *[Index(None, "shelf", name) for name in ("revision", "digest")],
+    Index(None, "shelf", "subject", "attribute", "object"),
+    sqlite_autoincrement=True,  # its number names its vector in an index outside: it is given to no other row
+)
+"""Every version of every memory, by when it held and when it was known (``known_to`` is NULL for what is known now)."""
+
+memory_sources = _clustered(
+    "memory_sources",
+    _column("shelf"),
+    _column("memory", Text),
+    _column("of_thread", Text),
+    _column("message"),
+    _column("of_run", Text),
+    _column("at", SECONDS),
+    key=("shelf", "memory", "of_thread", "message", "of_run"),
+)
+"""Who or what a memory came from; one that was heard twice has two."""
+
+secrets = _clustered(
+    "secrets",
+    _column("workspace"),
+    _column("name", Text),
+    _column("at", SECONDS),
+    _column("body", LargeBinary),
+    key=("workspace", "name"),
+)
+"""Tokens and the like, sealed before they come here (``security/sealing.py``)."""
+
+tools = _clustered(
+    "tools",
+    _column("workspace"),
+    _column("name", Text),
+    _column("at", SECONDS),
+    _column("body", LargeBinary),
+    key=("workspace", "name"),
+)
+"""Tools that were added to a workspace, or enabled in it."""
+
+audit_links = _clustered(
+    "audit_links",
+    _column("workspace"),
+    _column("n"),
+    _column("at", SECONDS),
+    _column("run_id", Text),
+    _column("seq"),
+    _column("seal", LargeBinary),
+    Column("erased_by", Text),
+    key=("workspace", "n"),
+)
+"""The chain of the audit, written by triggers (``storage/chain.py``). A link stays where its row was erased."""
+
+blob_uses = _clustered(
+    "blob_uses",
+    _column("workspace"),
+    _column("sha256", LargeBinary),
+    _column("thread"),
+    Index("blob_uses_thread", "thread"),
+    key=("workspace", "sha256", "thread"),
+)
+"""Which threads (below 0: documents) a blob is of; 0: of none, to be kept. It goes with the last of them."""
+
+chores = Table(
+    "chores",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("owner"),
+    _column("thread"),
+    _column("run"),
+    _column("kind", Text),
+    _column("agent", Text),
+    _column("of", Text),
+    _column("status", Text),
+    _column("due_at", SECONDS),
+    _column("lease", SECONDS),
+    _column("fence"),
+    _column("tries"),
+    _column("done"),
+    _column("total"),
+    _column("mark"),
+    Column("body", LargeBinary),
+    Column("error", Text),
+    UniqueConstraint("workspace", "kind", "agent", "of"),
+    Index(
+        "chores_due",
+        "workspace",
+        "due_at",
+        sqlite_where=text("status IN ('waiting', 'working')"),
+        postgresql_where=text("status IN ('waiting', 'working')"),
+    ),
+    Index("chores_thread", "thread"),
+)
+"""What is to be done of memories beside the runs: ``of`` a run (with its thread), a user or the workspace (0, 0)."""
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("owner"),
+    _column("thread"),
+    _column("run"),
+    _column("message"),
+    _column("agent", Text),
+    _column("kind", Text),
+    _column("value", Text),
+    _column("author", Text),
+    _column("at", SECONDS),
+    Index("feedback_thread", "thread"),
+    Index("feedback_agent", "workspace", "agent", "n"),
+)
+"""What people say of a run or (``message``) of one message of it."""
+
+notes = Table(
+    "notes",
+    metadata,
+    _number(),
+    _column("workspace"),
+    _column("owner"),
+    _column("thread"),
+    _column("run"),
+    _column("key", Text),
+    _column("kind", Text),
+    _column("stage", Text),
+    _column("agent", Text),
+    _column("at", SECONDS),
+    _column("body", LargeBinary),
+    UniqueConstraint("run", "key"),
+    Index("notes_thread", "thread"),
+)
+"""What a run put down for itself and others: proposals, critiques, decisions. One row for each ``key``."""
+
+reports = report_tables(metadata)
+erasures, data_keys, resealings, strays = privacy_tables(metadata)
+mark_columns(*metadata.sorted_tables)

@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its
 
 from weft.storage.budgets import FORGET_BUDGETS
 from weft.storage.ledger import FORGET_CALLS
-from weft.storage.pieces import WORKSPACE_OF, beyond, counted_in, greatest, mine, named, p, status_is
+from weft.storage.pieces import NONE, beyond, counted_in, greatest, key_of, mine, named, p, status_is
 from weft.storage.query import Query
 from weft.storage.tables import (
-    blobs,
+    audit,
     calls,
     checkpoints,
     contexts,
@@ -69,6 +69,12 @@ USE_THREAD = Query(
     .returning(threads.c.n)
 )
 """Make the thread, or use it where it is the owner's; no row where it is somebody else's."""
+KNOWN_THREAD = Query(
+    select(threads.c.n)
+    .where(threads.c.id == p("id"), threads.c.owner == p("owner"), threads.c.target == p("target"))
+    .with_for_update()
+)
+"""The same where there is nothing to write of it: its time is told with the first message."""
 LOCK_THREAD = Query(select(threads.c.n).where(threads.c.id == p("id"), mine(threads)).with_for_update())
 IS_BUSY = Query(select(runs.c.id).where(runs.c.thread == p("n"), status_is("running")))
 
@@ -105,9 +111,11 @@ def _deletions() -> Sequence[Query]:
     of_places = select(places.c.n).where(places.c.thread == p("n"))
     parts: list[Query] = [*FORGET_CALLS, *FORGET_BUDGETS]
     for table in metadata.sorted_tables:
-        if table in (places, runs, threads, calls, reservations) or table.name.startswith("trail"):
-            continue  # trails are found by the thread's id, accounts are folded first
-        if table in _COUNTED:
+        if table in (places, runs, threads, calls, reservations, audit) or table.name.startswith("trail"):
+            continue  # trails are found by the thread's id, accounts are folded first; the audit stays
+        if table is messages:
+            parts.append(Query(delete(table).where(counted_in(table, p("n", "n")))))
+        elif table in _COUNTED:
             parts.append(Query(delete(table).where(table.c.key.in_(_counted_below(table, _COUNTED[table])))))
         elif "thread" in table.c:
             parts.append(Query(delete(table).where(table.c.thread == p("n"))))
@@ -128,20 +136,20 @@ def message_page(*, conversation: bool | None, newest: bool) -> Query:
     """Messages between two numbers: of the thread itself, of a nested conversation (True), or (None) of all."""
     m = messages.c
     source = messages.outerjoin(runs, runs.c.n == m.run)
+    thread = select(threads.c.n).where(threads.c.id == p("id"), mine(threads)).scalar_subquery()
     query = (
-        select(m.seq, m.conversation, runs.c.id, m.at, m.body, m.tokens)
+        select(m.key, m.conversation, runs.c.id, m.at, m.body, m.tokens)
         .select_from(source)
         .where(
-            m.thread == select(threads.c.n).where(threads.c.id == p("id"), mine(threads)).scalar_subquery(),
-            m.seq > p("after"),
-            m.seq < p("before"),
+            m.key > key_of(thread, p("after", "n")),
+            m.key < key_of(thread, p("before", "n")),
         )
         .limit(p("limit", "n"))
     )
     if conversation is not None:
         nested = m.conversation != literal_column("''")
         query = query.where(and_(nested, m.conversation == p("conversation")) if conversation else ~nested)
-    return Query(query.order_by(m.seq.desc() if newest else m.seq))
+    return Query(query.order_by(m.key.desc() if newest else m.key))
 
 
 THREAD_HEAD = Query(
@@ -161,17 +169,6 @@ def in_view(*, nested: bool) -> Query:
     m = messages.c
     elsewhere = m.conversation != literal_column("''")
     of_it = and_(elsewhere, m.conversation == p("conversation")) if nested else ~elsewhere
-    columns = (m.seq, m.conversation, null(), m.at, m.body, m.tokens)
-    return Query(select(*columns).where(m.thread == p("n"), of_it, m.seq >= p("start")).order_by(m.seq))
-
-
-# Blobs.
-
-ADD_BLOB = Query(
-    insert(blobs)
-    .inline()
-    .values(workspace=p("n"), owner=p("owner"), sha256=p("sha256"), mime=p("mime"), body=p("body"), created_at=p("at"))
-    .on_conflict_do_nothing()
-)
-BLOB_EXISTS = Query(select(blobs.c.mime).where(blobs.c.workspace == p("n"), blobs.c.sha256 == p("sha256")))
-BLOB = Query(select(blobs.c.body, blobs.c.mime).where(blobs.c.workspace == WORKSPACE_OF, blobs.c.sha256 == p("sha256")))
+    columns = (m.key, m.conversation, null(), m.at, m.body, m.tokens)
+    seen = and_(m.key >= key_of(p("n", "n"), p("start", "n")), m.key < key_of(p("n", "n") + literal_column("1"), NONE))
+    return Query(select(*columns).where(seen, of_it).order_by(m.key))

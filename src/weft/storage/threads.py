@@ -1,22 +1,22 @@
-"""Threads and blobs of a SQL store: the steps of each operation, for either database."""
+"""Threads of a SQL store: the steps of each operation, for either database."""
 
-import time
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 from weft.errors import Conflict, NotFound
 from weft.storage import thread_queries as q
 from weft.storage.base import ContextRow, MessageRow, Opened, Page, Scope, Snapshot, ThreadRecord
+from weft.storage.blobs import FREE_BLOBS
 from weft.storage.cursor import parse
 from weft.storage.database import Database
-from weft.storage.owners import owner_of
+from weft.storage.memories import erasing
+from weft.storage.memory_queries import ERASE_THREAD
 from weft.storage.phrases import restored
 from weft.storage.query import Row, Steps
 from weft.storage.state import earlier, newest
+from weft.storage.tables import SPAN
 
 _FIELDS = ThreadRecord.__struct_fields__
-_LAST = 2**62
 
 
 class SqlThreads:
@@ -57,11 +57,7 @@ class SqlThreads:
             rows = yield q.LOCK_THREAD, thread_key(scope, thread_id)
             if not rows:
                 raise no_thread(thread_id)
-            n = rows[0][0]
-            if busy := (yield q.IS_BUSY, {"n": n}):
-                raise Conflict(f"run {busy[0][0]!r} of thread {thread_id!r} is running: cancel it first")
-            for query in q.DELETE_THREAD:
-                yield query, {"n": n}
+            yield from deletion(scope.workspace, scope.user, rows[0][0], thread_id)
 
         await self._database.erase(steps)
 
@@ -78,7 +74,8 @@ class SqlThreads:
     ) -> Sequence[MessageRow]:
         query = q.message_page(conversation=None if conversation is None else bool(conversation), newest=newest)
         key = thread_key(scope, thread_id)
-        values = {"after": after, "before": _LAST if before is None else before, "limit": limit, **key}
+        last = SPAN if before is None else max(0, min(before, SPAN))
+        values = {"after": max(0, min(after, SPAN)), "before": last, "limit": limit, **key}
 
         def steps() -> Steps[Sequence[MessageRow]]:
             rows = yield query, {"conversation": conversation, **values}
@@ -96,37 +93,13 @@ class SqlThreads:
         return await self._database.read(lambda: _open(thread_id, path, conversation), brief=conversation is None)
 
 
-class SqlBlobs:
-    """``base.Blobs`` on a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def put(self, scope: Scope, body: bytes, mime: str) -> str:
-        digest = sha256(body)
-
-        def steps() -> Steps[None]:
-            n, owner = yield from owner_of(scope.workspace, scope.user or "")
-            if not (yield q.BLOB_EXISTS, {"n": n, "sha256": digest.digest()}):
-                values = {"n": n, "owner": owner, "sha256": digest.digest(), "mime": mime, "body": body}
-                yield q.ADD_BLOB, {"at": time.time(), **values}
-
-        await self._database.write(steps)
-        return digest.hexdigest()
-
-    async def get(self, scope: Scope, sha256: str) -> tuple[bytes, str]:
-        try:
-            digest = bytes.fromhex(sha256)
-        except ValueError:
-            raise _no_blob(sha256) from None
-
-        def steps() -> Steps[tuple[bytes, str]]:
-            rows = yield q.BLOB, {"workspace": scope.workspace, "sha256": digest}
-            if not rows:
-                raise _no_blob(sha256)
-            return rows[0][0], rows[0][1]
-
-        return await self._database.read(steps)
+def deletion(workspace: str, user: str | None, n: int, thread_id: str) -> Steps[None]:
+    """Take away the thread with this number, and what was heard in it alone. Raises: Conflict."""
+    if busy := (yield q.IS_BUSY, {"n": n}):
+        raise Conflict(f"run {busy[0][0]!r} of thread {thread_id!r} is running: cancel it first")
+    yield from erasing(ERASE_THREAD, {"thread": thread_id, "workspace": workspace, "user": user})
+    for query in (*FREE_BLOBS, *q.DELETE_THREAD):
+        yield query, {"n": n}
 
 
 def _open(thread_id: str, path: str | None, conversation: str | None) -> Steps[Opened]:
@@ -155,8 +128,10 @@ def _thread(row: Row) -> ThreadRecord:
 
 
 def _message(row: Row) -> MessageRow:
-    seq, conversation, run_id, at, body, tokens = row
-    return MessageRow(seq=seq, conversation=conversation, run_id=run_id, at=at, body=restored(body), tokens=tokens)
+    key, conversation, run_id, at, body, tokens = row
+    return MessageRow(
+        seq=key % SPAN, conversation=conversation, run_id=run_id, at=at, body=restored(body), tokens=tokens
+    )
 
 
 def thread_key(scope: Scope, thread_id: str) -> dict[str, str | None]:
@@ -165,7 +140,3 @@ def thread_key(scope: Scope, thread_id: str) -> dict[str, str | None]:
 
 def no_thread(thread_id: str) -> NotFound:
     return NotFound(f"no thread {thread_id!r}")
-
-
-def _no_blob(sha256: str) -> NotFound:
-    return NotFound(f"no blob {sha256!r}")

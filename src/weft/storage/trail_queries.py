@@ -3,12 +3,12 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, or_, select
+from sqlalchemy import Table, and_, delete, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler reads its ON CONFLICT just as well
 
-from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, p
+from weft.storage.pieces import OWNER_OF, WORKSPACE_OF, p, status_is
 from weft.storage.query import Query
-from weft.storage.tables import threads, trail_points, trail_values, trail_writes, trails
+from weft.storage.tables import runs, threads, trail_points, trail_values, trail_writes, trails
 
 _t, _p, _v, _w = trails.c, trail_points.c, trail_values.c, trail_writes.c
 
@@ -16,6 +16,12 @@ TRAIL = Query(
     select(_t.n, _t.owner).where(_t.workspace == WORKSPACE_OF, _t.thread == p("thread"), _t.namespace == p("namespace"))
 )
 OWNER = Query(select(OWNER_OF))
+DRIVEN = Query(
+    select(runs.c.attempts)
+    .where(runs.c.id == p("run"), runs.c.fence == p("fence", "n"), status_is("running"))
+    .with_for_update()
+)
+PROGRESS = Query(update(runs).where(runs.c.id == p("run")).values(attempts=literal_column("0")))
 ADD_TRAIL = Query(
     insert(trails)
     .inline()

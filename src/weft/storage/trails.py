@@ -21,6 +21,8 @@ class Trail(Struct, frozen=True, kw_only=True):
     namespace: str = ""
     workspace: str = "default"
     user: str = "local"
+    driver: tuple[str, int] | None = None
+    """The run that writes it, and the fence under which that run is driven."""
 
 
 class WriteRow(Struct, frozen=True, kw_only=True):
@@ -54,14 +56,17 @@ class PointRow(Struct, frozen=True, kw_only=True):
 
 
 class Trails(Protocol):
-    """Trails of one store. Each call sees only what belongs to the trail's workspace and user."""
+    """Trails of one store. Each call sees only what belongs to the trail's workspace and user.
+
+    What a trail's ``driver`` puts and writes is progress of that run, as a checkpoint of its own is.
+    """
 
     async def put(self, trail: Trail, point: PointRow) -> None:
-        """Raises: NotFound (the trail is somebody else's)."""
+        """Raises: NotFound (the trail is somebody else's); Fenced (its driver has lost the run)."""
         ...
 
     async def write(self, trail: Trail, point: str, writes: Sequence[WriteRow]) -> None:
-        """Raises: NotFound (the trail is somebody else's)."""
+        """Raises: NotFound (the trail is somebody else's); Fenced (its driver has lost the run)."""
         ...
 
     async def read(

@@ -63,6 +63,8 @@ class Writer:
         self._streak: tuple[str, int] = "", 0
         """The run that committed last, and nobody beside it; how often it may again before the loop's turn."""
         self._closed = False
+        self._untold, self._tally = 0, threading.Lock()
+        """How often a loop was told of outcomes and has not heard yet: what is written later does not overtake."""
         self._open()
         self._wake: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="weft-writer", daemon=True)
@@ -135,7 +137,7 @@ class Writer:
             self._lock.release()
         if outcomes is None:
             return
-        deliver(outcomes, loop)
+        self._tell(outcomes, loop)
         alone = batch[0][0] if len(batch) == 1 else None
         self._streak = (alone.run_id, STREAK) if isinstance(alone, Commit) else ("", 0)
         if self._line:
@@ -154,7 +156,7 @@ class Writer:
             self._lock.release()
         if outcomes is not None:
             self._streak = self._streak[0], self._streak[1] - 1
-            _settle(outcomes)
+            self._tell(outcomes, ticket[1].get_loop())
 
     def _write_here(self, batch: list[Ticket]) -> list[Outcome] | None:
         """On the loop; where another process has the lock, ``None``, and the thread will do it."""
@@ -175,8 +177,29 @@ class Writer:
             open = self._wake.get()
             with self._lock:
                 while batch := self._take(BATCH):
-                    deliver(self._write_patiently(batch))
+                    self._tell(self._write_patiently(batch))
         self._finish()
+
+    def _tell(self, outcomes: Sequence[Outcome], here: asyncio.AbstractEventLoop | None = None) -> None:
+        """Give each future its outcome in its own loop, in the order of writing: at once in the loop that is running
+        (``here``), unless it has not heard yet what was written before."""
+        for loop, of_loop in _by_loop(outcomes).items():
+            if loop is here and not self._untold:
+                _settle(of_loop)
+                continue
+            self._count(1)
+            try:
+                loop.call_soon_threadsafe(self._told, of_loop)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._count(-1)
+
+    def _told(self, outcomes: Sequence[Outcome]) -> None:
+        self._count(-1)
+        _settle(outcomes)
+
+    def _count(self, more: int) -> None:
+        with self._tally:
+            self._untold += more
 
     def _take(self, most: int) -> list[Ticket]:
         line = self._line
@@ -220,6 +243,8 @@ class Writer:
 
     def _transaction(self, batch: Sequence[Ticket], *, guarded: bool) -> list[Outcome]:
         self._cursor.execute("BEGIN IMMEDIATE")
+        if len(batch) == 1 and not isinstance(batch[0][0], Commit):
+            return [self._lone(*batch[0])]
         outcomes: list[Outcome] = []
         run: list[Ticket] = []
         for ticket in batch:
@@ -242,6 +267,16 @@ class Writer:
         refusals = self._commits.write([commit for commit, _ in tickets])  # pyright: ignore[reportArgumentType]
         return [(future, None, refusal) for (_, future), refusal in zip(tickets, refusals, strict=True)]
 
+    def _lone(self, work: Any, future: Future) -> Outcome:
+        """An operation that has the transaction to itself."""
+        outcome = _attempt(work, self._connection, future)
+        if outcome[2] is not None:
+            self._cursor.execute("ROLLBACK")
+            self._commits.forget()
+        else:
+            self._cursor.execute("COMMIT")
+        return outcome
+
     def _alone(self, commit: Any) -> None:
         if refusal := self._commits.write([commit])[0]:
             raise refusal
@@ -253,11 +288,13 @@ class Writer:
         outcome = _attempt(work, connection, future)
         if outcome[2] is not None:
             connection.execute("ROLLBACK TO one")
+            self._commits.forget()
         connection.execute("RELEASE one")
         return outcome
 
     def _roll_back(self) -> None:
         """Leave the transaction, with a new connection if this one cannot."""
+        self._commits.forget()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -301,7 +338,8 @@ class Readers:
                 outcome = _attempt(work, connection, future)
             except sqlite3.Error as error:
                 outcome = future, None, translated(error)
-            deliver([outcome])
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                future.get_loop().call_soon_threadsafe(_settle, [outcome])
         connection.close()
 
 
@@ -319,17 +357,11 @@ def _attempt(work: Work, connection: sqlite3.Connection, future: Future) -> Outc
         return future, None, translated(error)
 
 
-def deliver(outcomes: Sequence[Outcome], here: asyncio.AbstractEventLoop | None = None) -> None:
-    """Give each future its outcome in its own loop; ``here`` is the one that is running."""
+def _by_loop(outcomes: Sequence[Outcome]) -> dict[asyncio.AbstractEventLoop, list[Outcome]]:
     loops: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
     for outcome in outcomes:
         loops.setdefault(outcome[0].get_loop(), []).append(outcome)
-    for loop, of_loop in loops.items():
-        if loop is here:
-            _settle(of_loop)
-        else:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, of_loop)
+    return loops
 
 
 def _settle(outcomes: Sequence[Outcome]) -> None:

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from weft.errors import ModelUnavailable, RateLimited, UsageError
 from weft.messages import ToolCall
 from weft.models.base import Answer, Model, Piece, Request, close
-from weft.models.capabilities import Capabilities, capabilities
+from weft.models.capabilities import Capabilities, awake, capabilities
+from weft.models.prices import Price, Priced, named_price
 
 
 class Chaos:
@@ -54,6 +55,15 @@ class Chaos:
     @property
     def capabilities(self) -> Capabilities:
         return capabilities(self._model)
+
+    @property
+    def price(self) -> Price | None:
+        """The model's own: what a budget sets aside for a call is the same with trouble."""
+        return self._model.price if isinstance(self._model, Priced) else named_price(self._model.name)
+
+    async def wake(self) -> None:
+        """See ``capabilities.Waking``."""
+        await awake(self._model)
 
     async def answer(self, request: Request) -> AsyncIterator[Piece | Answer]:
         """See ``Model.answer``."""

@@ -8,15 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from weft.errors import UsageError
-from weft.events import Custom, Envelope, MessageAdded, ModelFinished, NodeFailed
+from weft.events import ASIDE, REFUSED, Custom, Envelope, MessageAdded, ModelFinished, NodeFailed
 from weft.messages import Finish, Json, Message, Reasoning, Text
 from weft.models.base import Answer, Piece
-from weft.models.cassette import Persons, hidden, in_order, write
-from weft.models.replay import failed, spoken
+from weft.models.blotting import Persons, hidden
+from weft.models.cassette import in_order, write
+from weft.models.replay import blotted, failed, spoken
 from weft.storage.base import RunRecord
-
-REFUSED = "answer.invalid"
-"""The event of an answer that ended its run: it is in no thread."""
 
 
 class Written(Struct, frozen=True):
@@ -42,7 +40,7 @@ def write_test(record: RunRecord, events: Sequence[Envelope], *, target: str, so
     if heard is None or not heard.text:
         raise UsageError(f"run {record.id} began with no words on record: only runs of agents become tests")
     said = persons.hide(hidden(heard.text))
-    entries = [persons.hide(hidden(each)) for each in _entries(events)]
+    entries = [blotted(each, persons) for each in _entries(events)]
     if not entries:
         raise UsageError(f"run {record.id} asked no model: there is nothing to replay")
     name = re.sub(r"\W", "_", record.id)
@@ -104,7 +102,7 @@ def _entries(events: Sequence[Envelope]) -> list[Json]:
     entries: list[Json] = []
     for number, envelope in enumerate(events):
         match envelope.event:
-            case ModelFinished() as finished:
+            case ModelFinished(beside=False) as finished:
                 if (message := _answer(envelope.path, events[number + 1 :])) is not None:
                     entries.append(in_order(finished.model, _said(message, finished)))
             case NodeFailed(code=code, message=words) if code.partition(".")[0] == "model":
@@ -117,9 +115,9 @@ def _entries(events: Sequence[Envelope]) -> list[Json]:
 def _answer(path: tuple[str, ...], later: Sequence[Envelope]) -> Message | None:
     for envelope in later:
         event = envelope.event
-        if isinstance(event, ModelFinished) and envelope.path[:-1] == path[:-1]:
+        if isinstance(event, ModelFinished) and not event.beside and envelope.path[:-1] == path[:-1]:
             return None
-        if isinstance(event, Custom) and event.name == REFUSED and envelope.path == path:
+        if isinstance(event, Custom) and event.name in (REFUSED, ASIDE) and envelope.path == path:
             return msgspec.convert(event.data, Message)
         if isinstance(event, MessageAdded) and envelope.path == path[:-1] and event.message is not None:
             return event.message if event.message.role == "assistant" else None

@@ -26,6 +26,8 @@ class Tool(Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     call: Callable[[Json, Context[Any]], Awaitable[Returned]]
     """Raises ``ToolRetry`` for bad arguments and ``ToolFailed`` for a failure; both reach the model as words."""
+    check: Callable[[Json], Any] | None = None
+    """Raises ``ToolRetry`` for arguments that it will not take: then no person is asked about them."""
     effect: Effect = "idempotent"
     approval: Approval = False
     """Whether a person must say yes before a call: always, never, or as a function of the arguments says."""
@@ -33,6 +35,10 @@ class Tool(Struct, frozen=True, kw_only=True):
     """Of a ``once`` tool whose call may or may not have happened: what came of it, or ``NOT_DONE``."""
     timeout: float | None = 60.0
     """Seconds."""
+    deferred: bool = False
+    """Whether a model is told of it only once it has found it (``weft.tools.search``)."""
+    trusted: bool = False
+    """Whether you vouch for all that it gives back: nobody else can have written any of it."""
 
     @property
     def name(self) -> str:

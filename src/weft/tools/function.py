@@ -9,17 +9,22 @@ from contextlib import aclosing, closing
 from functools import partial, update_wrapper
 from inspect import isawaitable, isroutine
 from types import FunctionType, MethodType
-from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
 from msgspec import Struct
 
+from weft.engine.breaker import Breaker
+from weft.engine.cache import Cache
 from weft.engine.context import CURRENT, Context
+from weft.engine.policy import Retry, see_effect
 from weft.errors import UsageError
 from weft.events import Custom
 from weft.messages import Json, ToolSpec
 from weft.tools.base import Approval, Effect, Returned, Tool
+from weft.tools.careful import Care, careful
+from weft.tools.deps import given_deps
 from weft.tools.results import as_plain, returned
-from weft.tools.run import PASSES, failure
+from weft.tools.run import PASSES, failure, is_its_own
 from weft.tools.threads import ThreadContext, in_thread
 
 P = ParamSpec("P")
@@ -39,6 +44,21 @@ class Options(Struct, frozen=True, kw_only=True):
     reconcile: Callable[[Context[Any], Json], Any] | None = None
     timeout: float | None = 60.0
     """Seconds."""
+    trusted: bool = False
+    retry: Retry | None = None
+    breaker: Breaker | None = None
+    cache: Cache | None = None
+    parallel: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError, for what can never be meant."""
+        see_effect(self.effect)
+        if self.reconcile is not None and self.effect != "once":
+            raise UsageError(f"reconcile is for effect='once', and this tool is {self.effect!r}")
+
+    @property
+    def care(self) -> Care:
+        return Care(retry=self.retry, breaker=self.breaker, cache=self.cache, parallel=self.parallel)
 
 
 _PLAIN = Options()
@@ -101,30 +121,28 @@ class Function(Generic[P, R]):
         return self._options.name or name_of(self._function)
 
 
-@overload
-def tool(
-    function: Callable[P, R],
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    effect: Effect = "idempotent",
-    approval: Approval = False,
-    reconcile: Callable[[Context[Any], Json], Any] | None = None,
-    timeout: float | None = 60.0,
-) -> Function[P, R]: ...
+class Said(TypedDict, total=False):
+    """What ``tool`` takes; the fields of ``Options``."""
+
+    name: str | None
+    description: str | None
+    effect: Effect
+    approval: Approval
+    reconcile: Callable[[Context[Any], Json], Any] | None
+    timeout: float | None
+    trusted: bool
+    retry: Retry | None
+    breaker: Breaker | None
+    cache: Cache | None
+    parallel: int | None
 
 
 @overload
-def tool(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    effect: Effect = "idempotent",
-    approval: Approval = False,
-    reconcile: Callable[[Context[Any], Json], Any] | None = None,
-    timeout: float | None = 60.0,
-) -> Callable[[Callable[P, R]], Function[P, R]]: ...
+def tool(function: Callable[P, R], /, **options: Unpack[Said]) -> Function[P, R]: ...
+
+
+@overload
+def tool(**options: Unpack[Said]) -> Callable[[Callable[P, R]], Function[P, R]]: ...
 
 
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -132,8 +150,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     The schema comes from the annotations (Pydantic's types, dataclasses, enums, ``Literal`` ...), the
     descriptions from the docstring. A parameter that is annotated ``Context``, or called ``ctx``, is given
-    the run's context and hidden from the model. Plain functions run in a thread. What a generator yields is
-    reported as progress (``tool.progress``); what it returns, or else yields last, is the result.
+    the run's context, one annotated ``Deps[T]`` the run's ``deps``; both are hidden from the model.
+    Plain functions run in a thread. What a generator yields is reported as progress (``tool.progress``); what it
+    returns, or else yields last, is the result.
 
     Args:
         name: How the model calls it, if not as the function is named.
@@ -142,7 +161,12 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         approval: Whether a person must say yes before each call, or a function of the arguments that says so.
         reconcile: Of a ``once`` tool: given the context and the arguments of a call that may or may not have happened,
             what came of it, or ``NOT_DONE``. Without it a person is asked.
-        timeout: Seconds, or ``None``.
+        timeout: Seconds of one try, or ``None``.
+        retry: Tries again, with growing pauses, what broke: an exception, or the time limit.
+        breaker: Leaves a tool alone that breaks again and again.
+        cache: Keeps results, by user and arguments.
+        parallel: Calls at the same time, of all runs of this process.
+        trusted: Whether you vouch for what it returns. Else a policy holds it for the words of somebody unknown.
     """
     made = Options(**options) if options else _PLAIN
     return Function(function, made) if function is not None else partial(Function, options=made)
@@ -185,6 +209,8 @@ def _build(function: Callable[..., Any], options: Options) -> Tool:
         def invoke(ctx: Context[Any]) -> Any:
             for parameter in shape.contexts:
                 values[parameter] = ctx
+            for parameter, wanted in shape.deps:
+                values[parameter] = given_deps(ctx, name, wanted)
             CURRENT.set(ctx)
             return function(*[values.pop(parameter) for parameter in shape.positional], **values)
 
@@ -192,21 +218,26 @@ def _build(function: Callable[..., Any], options: Options) -> Tool:
             return returned(await run(invoke, ctx, name))
         except PASSES:
             raise
-        except (Exception, SystemExit) as error:
-            raise failure(error) from error
+        except BaseException as error:
+            if is_its_own(error):
+                raise failure(error) from error
+            raise
 
-    return Tool(
+    made = Tool(
         spec=ToolSpec(
             name=name,
             description=shape.description if options.description is None else options.description,
             parameters=shape.parameters,
         ),
         call=call,
+        check=shape.arguments,
         effect=options.effect,
         approval=options.approval,
         reconcile=options.reconcile,
         timeout=options.timeout,
+        trusted=options.trusted,
     )
+    return careful(made, care) if (care := options.care) else made
 
 
 _Invoke: TypeAlias = Callable[[Context[Any]], Any]

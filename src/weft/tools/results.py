@@ -43,6 +43,8 @@ def as_json(value: Any) -> str:
         return msgspec.json.encode(_without_bytes(value), enc_hook=_plain).decode()
     except RecursionError:
         raise ToolFailed(f"the tool returned a {_name(value)} that contains itself") from None
+    except UnicodeEncodeError:
+        return as_json(_sounder(msgspec.to_builtins(value, enc_hook=_plain, str_keys=True)))
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         raise ToolFailed(f"the tool returned a {_name(value)} that is not JSON: {error}") from error
 
@@ -95,6 +97,18 @@ def _sound(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace").decode()
     return text
+
+
+def _sounder(value: Any) -> Any:
+    """The same in all the text of a JSON value."""
+    if isinstance(value, str):
+        return _sound(value)
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value)
+        return {_sound(key): _sounder(each) for key, each in pairs.items()}
+    if isinstance(value, list | tuple):
+        return [_sounder(each) for each in cast("list[Any]", value)]
+    return value
 
 
 def _name(value: Any) -> str:

@@ -12,6 +12,9 @@ from weft.tools.results import returned
 LONGEST = 2000
 """Characters of an error that reach the model."""
 
+_PANIC = "PanicException"
+"""What a library that is written in Rust raises where it panics (``pyo3_runtime``): no ``Exception``."""
+
 PASSES = (ToolError, Cancelled, Fenced, LimitExceeded)
 """What passes through a tool unchanged: it is in the right form already, or the run is not the tool's to save."""
 
@@ -35,9 +38,23 @@ async def run_tool(tool: Tool, arguments: Json, ctx: Context[Any]) -> Returned:
         raise failure(error) from error
     except PASSES:
         raise
-    except (Exception, SystemExit) as error:
-        raise failure(error) from error
+    except BaseException as error:
+        if is_its_own(error):
+            raise failure(error) from error
+        raise
     return returned(value)
+
+
+def is_its_own(error: BaseException) -> bool:
+    """Whether it is a failure of the tool, and not for us: a signal of the engine, an interrupt, our own cancellation.
+
+    >>> is_its_own(ValueError()), is_its_own(SystemExit(3)), is_its_own(KeyboardInterrupt())
+    (True, True, False)
+    """
+    if isinstance(error, asyncio.CancelledError):  # perhaps of a task that the tool waited for
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return isinstance(error, Exception | SystemExit) or type(error).__name__ == _PANIC
 
 
 class Broke(ToolFailed):

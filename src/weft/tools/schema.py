@@ -22,6 +22,7 @@ from weft.engine.context import Context
 from weft.errors import ToolRetry, UsageError
 from weft.messages import Json
 from weft.tools.complaints import complaint
+from weft.tools.deps import takes_deps
 from weft.tools.docstrings import parse
 
 Kind: TypeAlias = Literal["async", "sync", "async generator", "generator"]
@@ -39,6 +40,8 @@ class Shape:
     """JSON Schema of an object."""
     contexts: tuple[str, ...]
     """Parameters that are given the context, and that the model does not see."""
+    deps: tuple[tuple[str, Any], ...]
+    """Parameters that are given the run's ``deps``, and their types; hidden too."""
     positional: tuple[str, ...]
     """Parameters that can only be given by position."""
     fields: tuple[tuple[str, str], ...]
@@ -102,12 +105,14 @@ def _inspect(function: Callable[..., Any], name: str) -> Shape:
         raise UsageError(f"{name!r} cannot be a tool: it has no readable signature ({error})") from error
     code = inspect.unwrap(_code_of(function))
     hidden = set(function.keywords) if _is_partial(function) else set[str]()
-    contexts, shown = list[str](), dict[str, inspect.Parameter]()
+    contexts, deps, shown = list[str](), list[tuple[str, Any]](), dict[str, inspect.Parameter]()
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise UsageError(f"{name!r} cannot be a tool: a model cannot be told what {str(parameter)!r} takes")
         if _takes_context(parameter):
             contexts.append(parameter.name)
+        elif takes_deps(parameter.annotation) and takes_deps(hint := _resolve(name, code, parameter)):
+            deps.append((parameter.name, get_args(hint)[0]))
         elif parameter.name not in hidden:
             shown[parameter.name] = parameter
     doc = parse(_words_of(function))
@@ -120,6 +125,7 @@ def _inspect(function: Callable[..., Any], name: str) -> Shape:
         description=doc.description,
         parameters=_json_schema(name, model),
         contexts=tuple(contexts),
+        deps=tuple(deps),
         positional=tuple(p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_ONLY),
         fields=tuple(zip(shown, fields, strict=True)),
         model=model,

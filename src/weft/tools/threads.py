@@ -7,6 +7,7 @@ keeps one for ever: a handful of them and nothing runs any more; the program can
 import asyncio
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,8 +48,7 @@ class ThreadContext(Context[D]):
     __slots__ = ("_loop", "_open")
 
     def __init__(self, ctx: Context[D]) -> None:
-        super().__init__(ctx.run, ctx.path, ctx.deps, ctx._host)
-        self._called, self._asked = ctx._called, ctx._asked
+        super().__init__(ctx.run, ctx.path, ctx.deps, ctx._host, ctx._of or ctx)
         self._loop = asyncio.get_running_loop()
         self._open = True
 
@@ -70,15 +70,27 @@ class ThreadContext(Context[D]):
 class _Job(Generic[T]):
     """One call, and the future that waits for it."""
 
-    __slots__ = ("future", "loop", "state", "thread", "variables", "work")
+    __slots__ = ("future", "loop", "stopped", "taken", "thread", "token", "variables", "work")
 
     def __init__(
         self, work: Callable[[], T], variables: Variables, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]
     ) -> None:
         self.work, self.variables, self.loop, self.future = work, variables, loop, future
-        self.state = "waiting"
+        self.taken = False
+        """Whether a thread runs it, or did."""
         self.thread = 0
-        """Which one runs it."""
+        """Which one."""
+        self.token = [True]
+        """Who takes it says how this ends: the thread that is done, or who gives it up. Taken without a lock."""
+        self.stopped = False
+        """Whether ``Cancelled`` is on its way to the thread, or has arrived."""
+
+    def ends(self) -> bool:
+        """Whether nobody has said before how it ends."""
+        try:
+            return self.token.pop()
+        except IndexError:
+            return False
 
     def run(self) -> None:
         try:
@@ -120,11 +132,11 @@ class _Pool:
     def give_up(self, job: _Job[Any]) -> None:
         """Stop counting the thread that runs it; it ends after the job, if ever."""
         with self.changed:
-            if job.state == "waiting":
+            if not job.taken:
                 self.waiting.remove(job)
-            elif job.state == "running":
-                job.state = "given up"
+            elif job.ends():
                 _raise_in(job.thread)
+                job.stopped = True
                 self.alive -= 1
                 self._provide()
 
@@ -136,16 +148,12 @@ class _Pool:
             threading.Thread(target=self._work, name="weft-tool", daemon=True).start()
 
     def _work(self) -> None:
-        with suppress(Cancelled):  # raised in this thread a moment after its job had ended: it is given up
-            self._work_on()
-
-    def _work_on(self) -> None:
         while job := self._next():
-            job.run()
-            with self.changed:
-                if job.state == "given up":
-                    return
-                job.state = "done"
+            with suppress(Cancelled):
+                job.run()
+            if not job.ends():
+                _await_stop(job)
+                return
 
     def _next(self) -> _Job[Any] | None:
         with self.changed:
@@ -157,8 +165,17 @@ class _Pool:
                     self.alive -= 1
                     return None
             job = self.waiting.popleft()
-            job.state, job.thread = "running", threading.get_ident()
+            job.taken, job.thread = True, threading.get_ident()
             return job
+
+
+def _await_stop(job: _Job[Any]) -> None:
+    """Until what is raised in this thread has come: it must not come later, where a lock is held."""
+    with suppress(Cancelled):
+        while not job.stopped:
+            time.sleep(0.0005)
+        for _ in range(100):
+            pass  # Python looks for it at each turn
 
 
 def _raise_in(thread: int) -> None:

@@ -10,7 +10,7 @@ from weft.engine.cache import Cache
 from weft.engine.channels import Barrier, Channel
 from weft.engine.context import Context, Target
 from weft.engine.evolution import UNVERSIONED, Evolution
-from weft.engine.graph import NOTHING, Graph, Link, Node, NodeFn, Schedule, Send, State, Update
+from weft.engine.graph import NOTHING, Durability, Graph, Link, Node, NodeFn, Schedule, Send, State, Update
 from weft.engine.policy import Failure, Policy
 from weft.errors import GraphError
 from weft.workflows.atmostonce import Reconcile, at_most_once
@@ -56,9 +56,15 @@ class Declaration(Struct, frozen=True, kw_only=True):
     writers: dict[str, frozenset[str]]
 
 
-def build(made: Declaration, schedule: Schedule, parallel: int | None, changes: Evolution = UNVERSIONED) -> Graph:
+def build(
+    made: Declaration,
+    schedule: Schedule,
+    parallel: int | None,
+    changes: Evolution = UNVERSIONED,
+    durability: Durability = "sync",
+) -> Graph:
     """The engine's graph of what was declared and checked."""
-    return _Build(made).graph(schedule, parallel, changes)
+    return _Build(made).graph(schedule, parallel, changes, durability)
 
 
 class _Build:
@@ -76,7 +82,7 @@ class _Build:
         hidden = bool(self._joins) or len(self._own) > len(self._state.channels)
         self._view: View | None = self._state.narrow() if hidden else self._state.view
 
-    def graph(self, schedule: Schedule, parallel: int | None, changes: Evolution) -> Graph:
+    def graph(self, schedule: Schedule, parallel: int | None, changes: Evolution, durability: Durability) -> Graph:
         channels: dict[str, Channel] = dict(self._own)
         joined: dict[str, list[str]] = {}
         for index, (names, end) in enumerate(self._joins):
@@ -95,6 +101,7 @@ class _Build:
             enter=self._later if waits else self._enter,
             leave=lambda values: {key: values[key] for key in visible if key in values},
             schedule=schedule,
+            durability=durability,
             writers=self._writers,
             first=self._links(START),
             parallel=parallel,
@@ -153,7 +160,8 @@ class _Build:
             view, instance = declared.reads.narrow(), declared.reads.view
         if not is_state(shape.hint):
             instance = None
-        return of_function(name, work, shape, view, self._own, instance, self._deps)
+        apart = declared.policy.timeout is not None or declared.policy.idle is not None
+        return of_function(name, work, shape, view, self._own, instance, self._deps, apart=apart)
 
     def _cache(self, declared: DeclaredNode) -> Cache | None:
         """The cache, whose key sees what the node sees."""

@@ -54,14 +54,14 @@ def _known(sketch: Sketch) -> None:
         if not names:
             raise GraphError(f"the join before {end!r} in graph {sketch.name!r} waits for nobody")
         for name in names:
-            _one(sketch, name, f"the join before {end}", "")
-        _one(sketch, end, f"the join of {', '.join(names)}", END)
+            _one(sketch, name, f"the join before {end!r}", "")
+        _one(sketch, end, f"the join of {_names(names)}", END)
 
 
 def _one(sketch: Sketch, name: str, start: str, besides: str) -> None:
     if name not in sketch.nodes and name != besides:
         known = ", ".join(sorted(sketch.nodes)) or "none"
-        where = "an edge" if name == start else f"an edge of {start!r}"
+        where = "an edge" if name == start else start if start.startswith("the join") else f"an edge of {start!r}"
         raise GraphError(f"{where} names {name!r}; graph {sketch.name!r} has no such node; it has: {known}")
 
 

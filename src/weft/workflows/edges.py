@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args, get_origin, get_type
 
 from msgspec import Struct
 
-from weft.engine.channels import UNSET, Channel, LastValue
+from weft.engine.channels import UNSET, Channel, LastValue, Overwrite
 from weft.engine.context import Context
 from weft.engine.graph import FollowFn, Link, NodeFn, Send, State, Update
 from weft.errors import GraphError
@@ -38,6 +38,8 @@ def conditional(start: str, route: Route, to: Any) -> Conditional:
         GraphError: ``to`` is neither a mapping nor a list of names.
     """
     who = f"the route {getattr(route, '__name__', type(route).__name__)!r} after {start!r}"
+    if not callable(route):
+        raise GraphError(f"conditional edges after {start!r} ask a function, not {route!r}; add_edge leads to a node")
     if isinstance(to, list | tuple):
         to = {name: name for name in cast("Sequence[str]", to)}
     if to is not None and not isinstance(to, Mapping):
@@ -129,7 +131,7 @@ def state_after(channels: Mapping[str, Channel], state: State, writes: Mapping[s
     values = dict(state)
     for key, value in writes.items():
         channel = channels.get(key)
-        if type(channel) is LastValue:
+        if type(channel) is LastValue and type(value) is not Overwrite:
             values[key] = value
         elif channel is not None:
             values[key] = channel.merge(values.get(key, UNSET), [value])

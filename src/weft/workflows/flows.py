@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 from weft.engine.channels import LastValue
-from weft.engine.context import Asked, Context, Interrupted, Target, led
+from weft.engine.context import CURRENT, Context, Interrupted, Target, joined, led
 from weft.engine.graph import Graph, Node, State, Update
 from weft.engine.policy import Policy, Retry
 from weft.errors import GraphError, UsageError
@@ -24,20 +24,22 @@ INPUT, OUTPUT = "input", "output"
 class _Branch:
     """One line of execution of a flow: where its steps are counted. Tasks that it starts are branches of it."""
 
-    __slots__ = ("_counts", "_name", "children", "task", "tasks")
+    __slots__ = ("_counts", "_name", "children", "keys", "task", "tasks")
 
-    def __init__(self, name: str, task: "asyncio.Task[Any] | None", tasks: "set[asyncio.Task[Any]]") -> None:
-        self._name, self.task, self.tasks = name, task, tasks
+    def __init__(
+        self, name: str, task: "asyncio.Task[Any] | None", tasks: "set[asyncio.Task[Any]]", keys: set[str]
+    ) -> None:
+        self._name, self.task, self.tasks, self.keys = name, task, tasks, keys
         self._counts: dict[str, int] = {}
         self.children = 0
 
     def child(self, task: "asyncio.Task[Any]") -> "_Branch":
         self.children += 1
         self.tasks.add(task)
-        return _Branch(f"{self._name}{self.children}.", task, self.tasks)
+        return _Branch(f"{self._name}{self.children}.", task, self.tasks, self.keys)
 
     def place(self, name: str) -> str:
-        """The id of the next call of this name: the same whenever the flow runs again."""
+        """The id of the next call or question of this name: the same whenever the flow runs again."""
         self._counts[name] = count = self._counts.get(name, 0) + 1
         return f"{name}#{self._name}{count}"
 
@@ -54,6 +56,11 @@ def _here() -> _Branch:
         branch = branch.child(task)
         _branch.set(branch)
     return branch
+
+
+def _question(key: str | None) -> str:
+    branch = _here()
+    return key or branch.place("ask")
 
 
 def _placed(path: tuple[str, ...], target: Target) -> tuple[str, ...]:
@@ -91,25 +98,26 @@ class Flow(Runnable[Any, Out], Generic[Out]):
 
     async def _node(self, state: State, payload: Any, ctx: Context[Any]) -> Update:
         tasks: set[asyncio.Task[Any]] = set()
-        token = _branch.set(_Branch("", asyncio.current_task(), tasks))
+        token = _branch.set(_Branch("", asyncio.current_task(), tasks, set()))
+        inner = led(ctx, _placed, _question)
+        CURRENT.set(inner)
         try:
-            return Update({OUTPUT: await self._run(led(ctx, _placed), state.get(INPUT))})
+            return Update({OUTPUT: await self._run(inner, state.get(INPUT))})
         except Interrupted as asked:
-            raise Interrupted(await _all_asked(asked, tasks)) from None
+            raise await _all(asked, tasks) from None
         finally:
             _branch.reset(token)
             await _end(tasks)
 
 
-async def _all_asked(first: Interrupted, tasks: "set[asyncio.Task[Any]]") -> tuple[Asked, ...]:
-    """All that a flow asks: its other branches go on until they are done or ask something themselves."""
-    questions = {question.id: question for question in first.questions}
+async def _all(first: Interrupted, tasks: "set[asyncio.Task[Any]]") -> Interrupted:
+    """All that a flow waits for: its other branches go on until they are done or have to wait themselves."""
     while waiting := [task for task in tasks if not task.done() and task is not asyncio.current_task()]:
         await asyncio.wait(waiting)
-    for task in tasks:
-        if task.done() and not task.cancelled() and isinstance(found := task.exception(), Interrupted):
-            questions |= {question.id: question for question in found.questions}
-    return tuple(questions[id] for id in sorted(questions))
+    ended = [task.exception() for task in tasks if task.done() and not task.cancelled()]
+    all_ = joined([first, *[one for one in ended if isinstance(one, Interrupted)]])
+    questions = sorted(all_.questions, key=lambda question: question.id)
+    return Interrupted(tuple(questions), all_.stop, halted=all_.halted)
 
 
 async def _end(tasks: "set[asyncio.Task[Any]]") -> None:
@@ -159,6 +167,8 @@ class Step(Generic[P, T]):
     """A function that a flow runs as a step: ``@step``, then ``await step(ctx, fetch, url)``."""
 
     def __init__(self, function: Callable[P, Any], policy: Policy) -> None:
+        if not callable(function):
+            raise UsageError(f"a step is a function, not {function!r}")
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
         self.graph = Graph(
@@ -250,10 +260,26 @@ def step(
     """
     policy = Policy(retry=retry, timeout=timeout)
     if not isinstance(first, Context):
+        if function is not None:
+            raise UsageError(f"step(ctx, function, ...) begins with the context of the flow, not with {first!r}")
         return partial(_made, policy) if first is None else _made(policy, first)
     ctx = cast("Context[Any]", first)
     known = cast("Step[..., Any]", function) if isinstance(function, Step) else _steps(function, policy)
-    return ctx.call(_Call(known, args, kwargs, key), None)
+    made = _Call(known, args, kwargs, key)
+    return ctx.call(made, None) if key is None else _keyed(ctx, made, f"{known.name}[{key}]")
+
+
+async def _keyed(ctx: Context[Any], made: _Call, place: str) -> Any:
+    """A step under a key, which no other one of the flow has; one that failed may be tried again."""
+    keys = _here().keys
+    if place in keys:
+        raise UsageError(f"two steps of this flow are {place}: a key is for one step")
+    keys.add(place)
+    try:
+        return await ctx.call(made, None)
+    except BaseException:
+        keys.discard(place)
+        raise
 
 
 def _made(policy: Policy, function: Callable[..., Any]) -> Step[..., Any]:

@@ -2,16 +2,19 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import is_dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from weft.engine.channels import Channel, LastValue, Topic
 from weft.engine.context import Context, Target, with_deps
 from weft.engine.graph import Leaving, Link, NodeFn, State, Update
 from weft.errors import GraphError
+from weft.tools.threads import ThreadContext, in_thread
 from weft.workflows.commands import Command, targets
 from weft.workflows.schema import Schema, View, as_writes, is_model, is_state
 
@@ -29,8 +32,12 @@ class Shape(Struct, frozen=True):
     returns: Any
 
 
-def shape_of(function: Function) -> Shape:
-    """How a node wants to be called."""
+def shape_of(function: Function, name: str = "") -> Shape:
+    """How a node wants to be called.
+
+    Raises:
+        GraphError: it cannot be called with the state, or with the state and a context.
+    """
     inner: Any = cast("partial[Any]", function).func if isinstance(function, partial) else function
     written = inner if inspect.isroutine(inner) else type(inner).__call__
     try:
@@ -47,7 +54,22 @@ def shape_of(function: Function) -> Shape:
         context = "second"
     elif any(one.name == "ctx" and one.kind is one.KEYWORD_ONLY for one in parameters):
         context = "keyword"
+    also: tuple[None, ...] = (None,) if context == "second" else ()
+    named = {"ctx": None} if context == "keyword" else {}
+    see_called_with(
+        cast("Function", function), f"node {name!r} is a function of (state) or (state, ctx)", None, *also, **named
+    )
     return Shape(context, hints.get(positional[0].name) if positional else None, hints.get("return"))
+
+
+def see_called_with(function: Function, who: str, *args: Any, **named: Any) -> None:
+    """Raises: GraphError, where a function cannot be called like this; ``who`` says how it is."""
+    try:
+        inspect.signature(function).bind(*args, **named)
+    except TypeError as error:
+        raise GraphError(f"{who}: {error}") from None
+    except ValueError:
+        return  # it does not tell
 
 
 def name_of(node: Any) -> str:
@@ -93,10 +115,17 @@ def of_function(
     known: Mapping[str, Channel],
     instance: View | None,
     deps: Any = None,
+    *,
+    apart: bool = False,
 ) -> NodeFn:
-    """A user's function as the engine calls it. ``instance`` makes the dict of a ``Send`` what it is typed as."""
+    """A user's function as the engine calls it. ``instance`` makes the dict of a ``Send`` what it is typed as.
+
+    With ``apart`` one that is not async runs in a thread, so that it can be given up.
+    """
     if deps is not None:
         function = _with_typed_deps(function, shape, deps)
+    if apart and not inspect.iscoroutinefunction(function):
+        function, shape = _apart(function, shape), replace(shape, context="second")
     alone, second = shape.context == "no", shape.context == "second"
     waits = inspect.iscoroutinefunction(function)
     plain = not any(isinstance(channel, Topic) for channel in known.values())
@@ -119,6 +148,22 @@ def of_function(
     return run
 
 
+def _apart(function: Function, shape: Shape) -> Function:
+    """``function``, in a thread."""
+
+    async def run(seen: Any, ctx: Context[Any]) -> Any:
+        with closing(ThreadContext(ctx)) as inner:
+            if shape.context == "no":
+                given = await in_thread(partial(function, seen))
+            elif shape.context == "second":
+                given = await in_thread(partial(function, seen, inner))
+            else:
+                given = await in_thread(partial(function, seen, ctx=inner))
+        return await given if inspect.isawaitable(given) else given
+
+    return run
+
+
 def _with_typed_deps(function: Function, shape: Shape, of: Any) -> Function:
     """``function``, whose context has the dependencies as an ``of`` where a dict was given."""
     if shape.context == "no":
@@ -137,6 +182,28 @@ def _with_typed_deps(function: Function, shape: Shape, of: Any) -> Function:
     return given
 
 
+def _see_translated(
+    name: str,
+    target: Target,
+    inner: Schema | None,
+    known: Mapping[str, Channel],
+    how: tuple[Mapped | None, Mapped | None],
+) -> None:
+    """Raises: GraphError, where nobody says how to translate, or what is said names no field."""
+    for field in how:
+        if isinstance(field, str) and field not in known:
+            raise GraphError(f"node {name!r} names {field!r} for {target.name!r}; there is {', '.join(known)}")
+    if None not in how:
+        return
+    if inner is None:
+        raise GraphError(
+            f"node {name!r} runs {target.name!r}, which has no state of its own: "
+            "say input= and output= (a field of the state, or a function)"
+        )
+    if not any(key in known for key in inner.channels):
+        raise GraphError(f"node {name!r} runs {target.name!r}, and they share no field: say input= and output=")
+
+
 def of_target(
     name: str,
     target: Target,
@@ -150,19 +217,17 @@ def of_target(
     Raises:
         GraphError: it shares no state with this graph, and nobody says how to translate.
     """
-    if inner is None and (given is None or taken is None):
-        raise GraphError(
-            f"node {name!r} runs {target.name!r}, which has no state of its own: "
-            "say input= and output= (a field of the state, or a function)"
-        )
+    _see_translated(name, target, inner, known, (given, taken))
     shared = tuple(key for key in inner.channels if key in known) if inner is not None else ()
-    if inner is not None and not shared and (given is None or taken is None):
-        raise GraphError(f"node {name!r} runs {target.name!r}, and they share no field: say input= and output=")
 
     def enter(state: State) -> Any:
         if given is None:
             return {key: state[key] for key in shared if key in state}
-        return state.get(given) if isinstance(given, str) else given(state)
+        if not isinstance(given, str):
+            return given(state)
+        if given not in state:
+            raise GraphError(f"node {name!r} gives {given!r} to {target.name!r}, and nothing was written to it yet")
+        return state[given]
 
     def leave(output: Any) -> Any:
         if taken is None:
@@ -213,6 +278,8 @@ def _of_command(command: Command[Any], known: Mapping[str, Channel], name: str) 
         raise Leaving(f"node {name!r} gave a command for the parent of its graph, and there is none", command)
     if command.graph is not None:
         raise GraphError(f"node {name!r} gave a command for graph {command.graph!r}; only Command.PARENT is known")
+    if command.resume is not None:
+        raise GraphError(f"node {name!r} gave answers (resume=): they are for a paused run, by `resume` of the app")
     goto, sends = targets(command.goto, None, f"the command of node {name!r}")
     given: Any = command.update
     if isinstance(given, list | tuple):

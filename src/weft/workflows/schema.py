@@ -1,6 +1,7 @@
 """From a state class to channels: ``TypedDict``, dataclass or Pydantic model, with reducers in ``Annotated``."""
 
 import collections.abc
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import UNSET as NOT_GIVEN
 from msgspec import Struct
 
-from weft.engine.channels import BinaryOperatorAggregate, Channel, Ephemeral, LastValue, Topic
+from weft.engine.channels import Barrier, BinaryOperatorAggregate, Channel, Ephemeral, LastValue, Overwrite, Topic
 from weft.errors import GraphError
 
 View: TypeAlias = Callable[[Mapping[str, Any]], Any]
@@ -35,6 +36,9 @@ _EMPTY: dict[Any, Callable[[], Any]] = {
     collections.abc.MutableSet: set,
 }
 """Where a reducer of such a type begins, when nothing was written yet."""
+
+
+_TOLD = {Barrier: 'Barrier(frozenset({"a", "b"}))', BinaryOperatorAggregate: "BinaryOperatorAggregate(operator.add)"}
 
 
 class Schema(Struct, frozen=True):
@@ -92,18 +96,38 @@ def _channel(name: str, hint: Any) -> Channel:
     of, *extras = get_args(hint)
     if get_origin(of) in (Required, NotRequired):
         of = get_args(of)[0]
-    for extra in extras:
-        if extra is Topic:
-            return Topic((get_args(of) or (Any,))[0])
-        if extra in (LastValue, Ephemeral):
-            return extra(of)
-        if isclass(extra):
-            continue
-        if hasattr(extra, "merge") and hasattr(extra, "stored"):
-            return _typed(cast("Channel", extra), of)
-        if callable(extra):
-            return BinaryOperatorAggregate(extra, of, _EMPTY.get(get_origin(of) or of))
-    return LastValue(of)
+    found = (_said(name, of, extra) for extra in extras)
+    return next((channel for channel in found if channel is not None), LastValue(of))
+
+
+def _said(name: str, of: Any, extra: Any) -> Channel | None:
+    """The channel that one annotation asks for; ``None`` where it is about something else."""
+    if extra is Topic:
+        return Topic((get_args(of) or (Any,))[0])
+    if extra in (LastValue, Ephemeral):
+        return extra(of)
+    if extra in (Barrier, BinaryOperatorAggregate):
+        raise GraphError(f"field {name!r}: {extra.__name__} needs to be told what it is for: {_TOLD[extra]}")
+    if isclass(extra):
+        return None
+    if hasattr(extra, "merge") and hasattr(extra, "stored"):
+        return _typed(cast("Channel", extra), of)
+    if not callable(extra):
+        return None
+    _see_reducer(name, extra)
+    return BinaryOperatorAggregate(extra, of, _EMPTY.get(get_origin(of) or of))
+
+
+def _see_reducer(name: str, reducer: Any) -> None:
+    """Raises: GraphError, where it cannot be called with a value and an update."""
+    try:
+        signature = inspect.signature(reducer)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise GraphError(f"the reducer of field {name!r} is called with (value, update): {error}") from None
 
 
 def _typed(channel: Channel, of: Any) -> Channel:
@@ -188,7 +212,7 @@ def _written(model: Any, known: Mapping[str, Channel]) -> dict[str, Any]:
 def _itemised(writes: dict[str, Any], known: Mapping[str, Channel]) -> dict[str, Any]:
     """With a single item for a ``Topic`` as a list of one."""
     for name, value in writes.items():
-        if isinstance(known.get(name), Topic) and not isinstance(value, list | tuple):
+        if isinstance(known.get(name), Topic) and not isinstance(value, list | tuple | Overwrite):
             writes[name] = [value]
     return writes
 

@@ -10,7 +10,7 @@ from weft.engine.breaker import Breaker
 from weft.engine.cache import Cache
 from weft.engine.context import Target
 from weft.engine.evolution import Migration, OnChange, evolution
-from weft.engine.graph import NOTHING, Link, Schedule
+from weft.engine.graph import NOTHING, Durability, Link, Schedule
 from weft.engine.policy import Effect, Policy, Retry
 from weft.errors import GraphError
 from weft.runtime.limits import Limits
@@ -21,7 +21,7 @@ from weft.workflows.commands import END as END
 from weft.workflows.commands import START as START
 from weft.workflows.commands import Command as Command
 from weft.workflows.edges import Route, conditional
-from weft.workflows.nodes import Function, Mapped, Shape, input_hint, links_of, name_of, shape_of
+from weft.workflows.nodes import Function, Mapped, Shape, input_hint, links_of, name_of, see_called_with, shape_of
 from weft.workflows.schema import Schema, schema_of
 from weft.workflows.workflow import Workflow as Workflow
 
@@ -130,14 +130,18 @@ class StateGraph:
         """
         work = work if work is not None else cast("Work", node)
         name = node if isinstance(node, str) else name_of(node)
-        if isinstance(work, str):
-            raise GraphError(f"node {name!r} needs a function, an agent or a graph")
-        if name in self._made.nodes or name in (START, END):
+        if not name or name in (START, END):
+            raise GraphError(f"{name!r} is no name for a node")
+        if name in self._made.nodes:
             raise GraphError(f"graph {self._made.name!r} has a node {name!r} already")
-        target = is_target(work)
-        if not target and not callable(work):
-            raise GraphError(f"node {name!r} needs a function, an agent or a graph, not {type(work).__name__}")
-        shape = None if target else shape_of(cast("Function", work))
+        target = self._is_target(name, work)
+        if not target and (input is not None or output is not None):
+            raise GraphError(f"node {name!r} is a function: input= and output= are for agents and graphs")
+        if reconcile is not None and effect != "once":
+            raise GraphError(f"node {name!r} has a reconcile, which is for effect='once'")
+        if callable(on_error):
+            see_called_with(on_error, f"on_error of node {name!r} is a function of (state, failure)", None, None)
+        shape = None if target else shape_of(cast("Function", work), name)
         hint = input_schema or (input_hint(shape, self._made.state.type) if shape else None)
         links, anywhere = self._leads(shape, destinations, work)
         self._made.nodes[name] = DeclaredNode(
@@ -147,7 +151,7 @@ class StateGraph:
             given=input,
             taken=output,
             policy=Policy(
-                retry=retry if retry is None or isinstance(retry, Retry) else tuple(retry),
+                retry=tuple(retry) if isinstance(retry, list | tuple) else cast("Retry | None", retry),
                 timeout=timeout,
                 idle=idle_timeout,
                 cache=cache,
@@ -164,6 +168,16 @@ class StateGraph:
             anywhere=anywhere,
         )
         return self
+
+    def _is_target(self, name: str, work: Any) -> bool:
+        """Raises: GraphError, where it is neither a target nor a function."""
+        if isinstance(work, str):
+            raise GraphError(f"node {name!r} needs a function, an agent or a graph")
+        if isinstance(work, StateGraph):
+            raise GraphError(f"node {name!r} is a graph that is not compiled: add_node({name!r}, graph.compile())")
+        if not is_target(work) and not callable(work):
+            raise GraphError(f"node {name!r} needs a function, an agent or a graph, not {type(work).__name__}")
+        return is_target(work)
 
     def _leads(self, shape: Shape | None, destinations: Any, work: Any) -> tuple[tuple[Link, ...], bool]:
         if destinations:
@@ -208,8 +222,10 @@ class StateGraph:
         """Run ``end`` after ``start``; with a list, once all in it have run (a join).
 
         Raises:
-            GraphError: nothing comes before ``START`` or after ``END``.
+            GraphError: nothing comes before ``START`` or after ``END``; or it leads to no name.
         """
+        if not isinstance(end, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # from users
+            raise GraphError(f"an edge leads to the name of one node, not to {end!r}: add one for each")
         if end == START or start == END:
             raise GraphError("nothing leads to START, and nothing comes after END")
         if isinstance(start, str):
@@ -245,7 +261,8 @@ class StateGraph:
 
     def writes(self: G, **writers: Sequence[str]) -> G:
         """Say which nodes may write a field; all others fail if they do."""
-        self._made.writers.update({field: frozenset(nodes) for field, nodes in writers.items()})
+        told = {field: (nodes,) if isinstance(nodes, str) else nodes for field, nodes in writers.items()}
+        self._made.writers.update({field: frozenset(nodes) for field, nodes in told.items()})
         return self
 
     # The graph
@@ -254,6 +271,7 @@ class StateGraph:
         self,
         *,
         schedule: Schedule = "superstep",
+        durability: Durability = "sync",
         max_concurrency: int | None = None,
         name: str | None = None,
         version: str = "",
@@ -262,6 +280,9 @@ class StateGraph:
         limits: Limits | None = None,
     ) -> Workflow[Any]:
         """The graph, ready to run; at most ``max_concurrency`` of its nodes work at once in a run.
+
+        With ``durability="sync"`` each step is on record before the next one begins. With ``"async"`` steps that follow
+        one another without waiting for anything are put on record together (``docs/graphs.md``).
 
         ``version``, ``migrate`` and ``on_change`` say what becomes of threads that an older version left in the
         midst of it (``docs/timetravel.md``).
@@ -272,7 +293,7 @@ class StateGraph:
         check(self._sketch())
         made = self._made if name is None else replace(self._made, name=name)
         changes = evolution(version, migrate, on_change)
-        return Workflow(build(made, schedule, max_concurrency, changes), made.state, limits)
+        return Workflow(build(made, schedule, max_concurrency, changes, durability), made.state, limits)
 
     def _sketch(self) -> Sketch:
         routes: dict[str, list[str]] = {}

@@ -7,9 +7,9 @@ import sys
 from typing import Annotated, Any
 
 import uvicorn
-from mcp.server.mcpserver import Context, Elicit, MCPServer, Resolve
+from mcp.server.mcpserver import Context, Elicit, MCPServer, Resolve, Sample
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ImageContent, TextContent, ToolAnnotations
+from mcp_types import CreateMessageResult, ImageContent, SamplingMessage, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 server = MCPServer("workshop", version="3.1", instructions="Use with care.")
@@ -54,6 +54,20 @@ def picture() -> Any:
         TextContent(type="text", text="a dot"),
         ImageContent(type="image", data=base64.b64encode(b"png").decode(), mime_type="image/png"),
     ]
+
+
+def _muse() -> Sample:
+    return Sample(
+        [SamplingMessage(role="user", content=TextContent(type="text", text="A rhyme, please."))],
+        max_tokens=50,
+        system_prompt="Be brief.",
+    )
+
+
+@server.tool()
+def rhyme(answer: Annotated[CreateMessageResult, Resolve(_muse)]) -> str:
+    """Make a rhyme, with a model of the client's."""
+    return f"{answer.content.text} ({answer.model}, {answer.stop_reason})"
 
 
 def _ask() -> Elicit[Size]:

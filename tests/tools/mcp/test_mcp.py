@@ -13,8 +13,11 @@ from typing import Any, Literal
 
 import pytest
 
+from tests.services import free_port
 from tests.tools.conftest import Recorded
+from tests.warm import python
 from weft import Agent, App
+from weft.agents.sampling import sampling
 from weft.engine.context import Context, Interrupted
 from weft.errors import ToolFailed, UsageError
 from weft.events import Custom
@@ -24,7 +27,8 @@ from weft.tools.base import Returned
 from weft.tools.mcp import MCP, close_connections
 from weft.tools.run import run_tool
 
-SERVER = [sys.executable, str(Path(__file__).with_name("server.py"))]
+SERVER = python(Path(__file__).with_name("server.py"))
+pytestmark = pytest.mark.usefixtures("warm")
 Where = Literal["stdio", "stdio 2025", "http", "http 2025", "sse"]
 
 
@@ -34,9 +38,9 @@ async def closed() -> AsyncGenerator[None]:
     await close_connections()
 
 
-async def _serving(*more: str) -> tuple[asyncio.subprocess.Process, int]:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+async def serving(*more: str, port: int = 0) -> tuple[asyncio.subprocess.Process, int]:
+    """The workshop over HTTP, at this port or a free one."""
+    port = port or free_port()
     process = await asyncio.create_subprocess_exec(*SERVER, str(port), *more)
     until = time.monotonic() + 30
     while time.monotonic() < until:
@@ -55,7 +59,7 @@ async def workshop(request: pytest.FixtureRequest) -> AsyncGenerator[MCP]:
     if where.startswith("stdio"):
         yield MCP(SERVER, era=era)
         return
-    process, port = await _serving(*(["sse"] if where == "sse" else []))
+    process, port = await serving(*(["sse"] if where == "sse" else []))
     try:
         path = "sse" if where == "sse" else "mcp"
         yield MCP(f"http://127.0.0.1:{port}/{path}", era=era, sse=where == "sse")
@@ -131,6 +135,30 @@ async def test_a_question_of_the_server_is_one_to_a_person(workshop: MCP, ctx: C
     host.given[question.id] = {"action": "decline"}
     with pytest.raises(ToolFailed):
         await run_tool(cut, {"thing": "star"}, Context(ctx.run, ctx.path, ctx.deps, host))
+
+
+@pytest.mark.parametrize("era", ["auto", "2025"])
+async def test_a_model_of_ours_answers_the_server_once_a_person_has_said_yes(era: Any, tmp_path: Path) -> None:
+    muse = Scripted(["Roses are red"], name="muse", order="repeat")
+    mcp = MCP(SERVER, era=era, sample=sampling(muse))
+    agent = Agent("poet", model=Scripted([says("rhyme"), "Done."], order="turn"), tools=[mcp])
+    async with App(agents=[agent], store=f"sqlite:///{tmp_path}/weft.db") as app:
+        first = await app.run(agent, "A rhyme")
+        (question,) = first.questions
+        assert question.payload["request"]["messages"][0]["content"]["text"] == "A rhyme, please."
+        assert muse.asked == []
+        run = await app.resume(first.run_id, {question.id: True})
+        (told,) = [part for message in run.messages for part in message.tool_results]
+        assert (run.output, told.content) == ("Done.", "Roses are red (muse, endTurn)")
+        (asked,) = muse.asked
+        assert [message.text for message in asked.messages] == ["Be brief.", "A rhyme, please."]
+        assert asked.settings["max_tokens"] == 50
+        assert ("muse",) in {row.key for row in await app.costs("model")}
+        second = await app.run(agent, "Another")
+        run = await app.resume(second.run_id, {second.questions[0].id: False})
+        (told,) = [part for message in run.messages for part in message.tool_results][-1:]
+        assert told.failed
+        assert len(muse.asked) == 1
 
 
 async def test_new_tools_are_seen(workshop: MCP, ctx: Context[Any]) -> None:
@@ -249,11 +277,9 @@ async def test_only_chosen_tools(ctx: Context[Any]) -> None:
         await MCP(SERVER, tools=["nothing"]).tools(ctx)
 
 
-async def test_an_agent_with_a_server(tmp_path: Path) -> None:
+async def test_an_agent_with_a_server(tmp_path: Path, ctx: Context[Any]) -> None:
     """A question of the server pauses the run; the answer goes back, in another process as it might be."""
-    name = next(
-        tool.name for tool in await MCP(SERVER).tools(Context[Any](None, (), None, Recorded())) if "cut" in tool.name
-    )  # type: ignore[arg-type]
+    name = next(tool.name for tool in await MCP(SERVER).tools(ctx) if "cut" in tool.name)
     model = Scripted([says(name, thing="star"), "Done."])
     url = f"sqlite:///{tmp_path / 'weft.db'}"
     smith: Agent[str] = Agent("smith", model=model, tools=[MCP(SERVER)])
@@ -291,3 +317,36 @@ async def test_runs_over_a_server_that_is_killed_again_and_again(ctx: Context[An
     finally:
         ended.set()
         await killing
+
+
+OLD = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    about = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}}
+    about["serverInfo"] = {"name": "old", "version": "1"}
+    told = {"result": about} if asked["method"] == "initialize" else {"error": {"code": -32601, "message": "what?"}}
+    if "id" in asked:
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], **told}), flush=True)
+"""
+
+
+async def test_a_server_of_2025_where_2026_was_asked_for(ctx: Context[Any]) -> None:
+    with pytest.raises(ToolFailed, match="2026 was asked for"):
+        await MCP([sys.executable, "-c", OLD], era="2026", required=True).tools(ctx)
+
+
+@pytest.mark.parametrize("era", ["2025", "2026"])
+async def test_an_address_that_somebody_else_chose(era: Any, ctx: Context[Any]) -> None:
+    """By its name nobody sees that it leads to this machine; what is connected to is looked at."""
+    process, port = await serving()
+    try:
+        url = f"http://localhost:{port}/mcp"
+        assert not await MCP(url, era=era, reach=(), connect=10).tools(ctx)
+        allowed = MCP(url, era=era, reach=(f"localhost:{port}",))
+        (add,) = [each for each in await allowed.tools(ctx) if each.name == "add"]
+        assert "5" in (await run_tool(add, {"a": 2, "b": 3}, ctx)).content
+    finally:
+        await close_connections()
+        process.terminate()
+        await process.wait()

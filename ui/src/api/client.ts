@@ -1,6 +1,34 @@
 /** One function per endpoint of the REST API; every failure is an `ApiError`. */
 import { apiUrl, type Query } from "./base";
-import type { Agent, ContextView, Health, Json, Page, Problem, Run, Status, StoredMessage, Thread } from "./types";
+import type {
+  Agent,
+  Breakpoint,
+  ContextView,
+  Decision,
+  Described,
+  Envelope,
+  Fork,
+  Health,
+  Interrupt,
+  Json,
+  Judged,
+  Limits,
+  Moment,
+  Page,
+  PolicyKept,
+  PolicyTrial,
+  Problem,
+  Proof,
+  Registration,
+  Run,
+  RunsDiff,
+  StateAt,
+  Status,
+  StoredMessage,
+  Thread,
+  Tried,
+  Use,
+} from "./types";
 
 /** What the server said went wrong (RFC 9457), or that it could not be reached (`status` 0). */
 export class ApiError extends Error {
@@ -41,9 +69,14 @@ interface Options {
   signal?: AbortSignal;
 }
 
-async function call<T>(method: string, path: string, { query, body, headers, signal }: Options = {}): Promise<T> {
+export async function call<T>(
+  method: string,
+  path: string,
+  { query, body, headers, signal }: Options = {},
+): Promise<T> {
   const init: RequestInit = { method, headers: { accept: "application/json", ...headers }, signal: signal ?? null };
-  if (body !== undefined) {
+  if (body instanceof Blob) init.body = body;
+  else if (body !== undefined) {
     init.body = JSON.stringify(body);
     (init.headers as Record<string, string>)["content-type"] = "application/json";
   }
@@ -73,6 +106,35 @@ export interface NewRun {
   thread_id?: string;
 }
 
+export interface Answer {
+  run_id: string;
+  id: string;
+  answer: Json;
+}
+
+/** Where a thread goes on from, and what is written there first. */
+export interface NewFork {
+  at: number;
+  /** A new thread; without it the thread itself goes back. */
+  into?: string;
+  write?: Record<string, Json>;
+  /** The node that seems to have written it: what follows it is next. */
+  node?: string;
+  go_on?: boolean;
+  /** Effects that must happen once may be repeated. */
+  confirm?: boolean;
+}
+
+export interface NewReplay {
+  until?: number;
+  live_from?: number;
+  /** Effects that must happen once may be repeated. */
+  confirm?: boolean;
+}
+
+/** Seconds that a command may take until it counts as under way. */
+const TAKEN = 2;
+
 export const api = {
   health: (signal?: AbortSignal) => call<Health>("GET", "health", { signal }),
   agents: (signal?: AbortSignal) => call<{ items: Agent[] }>("GET", "agents", { signal }).then((page) => page.items),
@@ -97,9 +159,76 @@ export const api = {
   run: (runId: string, signal?: AbortSignal) => call<Run>("GET", `runs/${id(runId)}`, { signal }),
   cancelRun: (runId: string, reason?: string) =>
     call<Run>("POST", `runs/${id(runId)}/cancel`, { body: reason ? { reason } : {} }),
-  answerRun: (runId: string, answers: Record<string, Json>) =>
-    call<Run>("POST", `runs/${id(runId)}/answers`, { body: { answers } }),
+  answerRun: (runId: string, answers: Record<string, Json>, limits?: Limits) =>
+    call<Run>("POST", `runs/${id(runId)}/answers`, { body: { answers, ...(limits ? { limits } : {}) } }),
 
+  pauseRun: (runId: string) => call<Run>("POST", `runs/${id(runId)}/pause`),
+  resumeRun: (runId: string) => call<Run>("POST", `runs/${id(runId)}/resume`),
+  stepRun: (runId: string) => call<Run>("POST", `runs/${id(runId)}/step`),
+  /** With `idle` the answer is the run that it becomes. */
+  inject: (runId: string, input: Json, when: "now" | "idle") =>
+    call<Run>("POST", `runs/${id(runId)}/inject`, { body: { input, when } }),
+  changeState: (runId: string, writes: Record<string, Json>, how: { node?: string; overwrite?: string[] } = {}) =>
+    call<Run>("POST", `runs/${id(runId)}/state`, {
+      body: { writes, ...(how.node ? { node: how.node } : {}), overwrite: how.overwrite ?? [] },
+    }),
+  rerun: (runId: string, node: string) =>
+    call<Run>("POST", `runs/${id(runId)}/rerun`, { query: { wait: TAKEN }, body: { node } }),
+  breakpoints: (runId: string, signal?: AbortSignal) =>
+    call<{ breakpoints: Breakpoint[] }>("GET", `runs/${id(runId)}/breakpoints`, { signal }).then(
+      (answer) => answer.breakpoints,
+    ),
+  setBreakpoints: (runId: string, breakpoints: Breakpoint[]) =>
+    call<{ breakpoints: Breakpoint[] }>("PUT", `runs/${id(runId)}/breakpoints`, { body: { breakpoints } }).then(
+      (answer) => answer.breakpoints,
+    ),
+
+  interrupts: (
+    query: { limit?: number; cursor?: string | null; status?: Interrupt["status"]; thread_id?: string },
+    signal?: AbortSignal,
+  ) => call<Page<Interrupt>>("GET", "interrupts", { query, signal }),
+  answerInterrupts: (answers: Answer[]) =>
+    call<{ items: { run_id: string; status: Status }[] }>("POST", "interrupts/answers", { body: { answers } }),
+
+  history: (threadId: string, query: { before?: number | null; limit?: number }, signal?: AbortSignal) =>
+    call<Page<Moment, number>>("GET", `threads/${id(threadId)}/history`, { query, signal }),
+  state: (threadId: string, at: number, signal?: AbortSignal) =>
+    call<StateAt>("GET", `threads/${id(threadId)}/state`, { query: { at }, signal }),
+  fork: (threadId: string, fork: NewFork) => call<Fork>("POST", `threads/${id(threadId)}/fork`, { body: fork }),
+  replay: (runId: string, replay: NewReplay) => call<Run>("POST", `runs/${id(runId)}/replay`, { body: replay }),
+  diffRuns: (runId: string, other: string, signal?: AbortSignal) =>
+    call<RunsDiff>("GET", `runs/${id(runId)}/diff/${id(other)}`, { signal }),
+
+  tools: (signal?: AbortSignal) =>
+    call<{ items: Registration[] }>("GET", "tools", { signal }).then((answer) => answer.items),
+  tool: (name: string, signal?: AbortSignal) => call<Described>("GET", `tools/${id(name)}`, { signal }),
+  changeTool: (name: string, change: { enabled?: boolean; approval?: boolean }) =>
+    call<Registration>("PATCH", `tools/${id(name)}`, { body: change }),
+  tryTool: (name: string, tool: string, args: Json) =>
+    call<Tried>("POST", `tools/${id(name)}/run`, { body: { tool, arguments: args } }),
+
+  secrets: (signal?: AbortSignal) =>
+    call<{ items: string[] }>("GET", "secrets", { signal }).then((answer) => answer.items),
+  setSecret: (name: string, value: string) => call<void>("PUT", `secrets/${id(name)}`, { body: { value } }),
+  removeSecret: (name: string) => call<void>("DELETE", `secrets/${id(name)}`),
+
+  policy: (signal?: AbortSignal) => call<PolicyKept>("GET", "policy", { signal }),
+  putPolicy: (version: number, policy: Json) => call<PolicyKept>("PUT", "policy", { body: { version, policy } }),
+  tryPolicy: (trial: PolicyTrial) => call<Judged>("POST", "policy/trial", { body: trial }),
+  audit: (
+    query: { limit?: number; cursor?: string | null; tool?: string; decision?: Decision; run_id?: string },
+    signal?: AbortSignal,
+  ) =>
+    call<{ items: Use[]; next_cursor: string | null }>("GET", "audit", { query, signal }).then(
+      ({ items, next_cursor }): Page<Use> => ({ items, next: next_cursor }),
+    ),
+  verifyAudit: (known?: string) => call<Proof>("GET", "audit/proof", { query: known ? { known } : {} }),
+
+  /** What is on record of a run. */
+  events: (runId: string, signal?: AbortSignal) =>
+    call<{ items: Envelope[] }>("GET", `runs/${id(runId)}/events`, { query: { format: "json" }, signal }).then(
+      (answer) => answer.items,
+    ),
   eventsUrl: (runId: string) => apiUrl(`runs/${id(runId)}/events`),
   blobUrl: (sha256: string) => apiUrl(`blobs/${id(sha256)}`).href,
 };

@@ -1,14 +1,21 @@
-/** `/chat` and `/chat/{thread}`: the threads at the side, the conversation, and what the model sees of it. */
+/** `/chat` and `/chat/{thread}?at=`: the threads at the side, the conversation, and what the model sees of it. */
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Layers, MessagesSquare } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { threadQuery } from "~/api/queries";
+import type { Cited } from "~/api/types";
+import { ControlStrip } from "~/features/control/ControlStrip";
+import { RestCard } from "~/features/control/RestCard";
+import type { Extras } from "~/features/chat/MessageRow";
 import { NewChat } from "~/features/chat/NewChat";
 import { ThreadView } from "~/features/chat/ThreadView";
+import { AnswerBar, PinMessage } from "~/features/feedback/MessageBar";
+import { SourceSheet } from "~/features/knowledge/SourceSheet";
 import { ContextPanel } from "~/features/threads/ContextPanel";
 import { ThreadActions } from "~/features/threads/ThreadActions";
 import { ThreadList } from "~/features/threads/ThreadList";
+import type { LiveRun } from "~/run/useRun";
 import { t } from "~/strings";
 import { IconButton } from "~/ui/Button";
 import { Sheet } from "~/ui/Dialog";
@@ -55,11 +62,27 @@ function OneThread({ threadId, before, onGone }: { threadId: string; before: Rea
   const { data: thread } = useQuery(threadQuery(threadId));
   const wide = useWide();
   const [context, setContext] = useState(false);
+  const { at } = useSearch({ from: "/chat/$thread" });
   const [jump, setJump] = useState<{ seq: number } | null>(null);
+  useEffect(() => setJump(at ? { seq: at } : null), [at]);
   const goTo = (seq: number) => {
     setJump({ seq });
     if (!wide) setContext(false);
   };
+  const rest = (live: LiveRun) => (
+    <RestCard live={live}>
+      <ControlStrip live={live} />
+    </RestCard>
+  );
+  const [cited, setCited] = useState<Cited | null>(null);
+  const extras = useMemo<Extras>(
+    () => ({
+      below: (row, last) => <AnswerBar threadId={threadId} row={row} last={last} />,
+      beside: (row) => <PinMessage threadId={threadId} seq={row.seq} />,
+      onCite: setCited,
+    }),
+    [threadId],
+  );
   const panel = <ContextPanel threadId={threadId} onGoTo={goTo} />;
   const actions = (
     <>
@@ -76,7 +99,8 @@ function OneThread({ threadId, before, onGone }: { threadId: string; before: Rea
   );
   return (
     <>
-      <ThreadView threadId={threadId} jump={jump} before={before} actions={actions} />
+      <ThreadView threadId={threadId} jump={jump} before={before} actions={actions} rest={rest} extras={extras} />
+      <SourceSheet source={cited} onClose={() => setCited(null)} />
       {wide ? (
         context && (
           <aside aria-label={t.chat.context} className="flex w-88 shrink-0 flex-col border-l border-line bg-surface/60">

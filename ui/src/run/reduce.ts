@@ -40,6 +40,12 @@ function apply(view: Draft, envelope: Envelope): boolean {
     if (envelope.seq <= view.seq) return false;
     view.seq = envelope.seq;
     view.events.push(envelope);
+  } else if (view.status === "paused") {
+    // It goes on: that it was resumed is only on record with its next commit.
+    view.status = "running";
+    view.pause = null;
+    view.questions = [];
+    view.endedAt = null;
   }
   switch (event.type) {
     case "run.started":
@@ -58,12 +64,19 @@ function apply(view: Draft, envelope: Envelope): boolean {
     case "node.finished":
     case "node.failed":
     case "model.finished":
+    case "model.failed":
     case "tool.finished":
       close(view, finished(envelope, event));
       if (event.type === "model.finished") view.usage = addUsage(view.usage, event.usage);
       break;
     case "delta":
       applyDelta(view, envelope, event);
+      break;
+    case "limit.reached":
+      view.limit = { limit: event.limit, message: event.message };
+      break;
+    case "run.steered":
+      view.refused = event.refused ? { command: event.command, why: event.refused } : null;
       break;
     case "message.added":
       applyMessage(view, envelope, event);
@@ -85,6 +98,8 @@ function applyRun(
     view.startedAt ??= at;
     view.endedAt = null;
     view.questions = [];
+    view.pause = null;
+    view.limit = null;
     view.error = null;
     return;
   }
@@ -93,9 +108,11 @@ function applyRun(
   view.endedAt = at;
   if (event.type === "run.paused") {
     view.status = "paused";
+    view.pause = event.reason ?? "question";
     view.questions = event.questions ?? [];
   } else {
     view.questions = [];
+    view.pause = null;
     if (event.type === "run.finished") {
       view.status = "finished";
       view.output = event.output ?? null;
@@ -194,7 +211,7 @@ function started({ path, at }: Envelope, event: Of<"node.started" | "model.start
 
 function finished(
   { path, at }: Envelope,
-  event: Of<"node.finished" | "node.failed" | "model.finished" | "tool.finished">,
+  event: Of<"node.finished" | "node.failed" | "model.finished" | "model.failed" | "tool.finished">,
 ): Span {
   const base = { path, start: event.started_at ?? 0, end: at, failed: false };
   if (event.type === "node.finished" || event.type === "node.failed") {
@@ -204,6 +221,10 @@ function finished(
     return event.type === "node.failed"
       ? { ...span, failed: true, error: { code: event.code, message: event.message } }
       : span;
+  }
+  if (event.type === "model.failed") {
+    const error = { code: event.code, message: event.message };
+    return { ...base, id: spanId("model", path, event.model), kind: "model", name: event.model, failed: true, error };
   }
   if (event.type === "model.finished") {
     const { usage, finish = "stop", first_piece_at: firstPieceAt = null } = event;

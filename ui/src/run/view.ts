@@ -1,5 +1,5 @@
 /** What a page knows of one run, built from its events alone. */
-import type { Envelope, Json, Message, Question, ToolResultPart, Usage } from "~/api/types";
+import type { Envelope, Json, Message, PauseReason, Question, ToolResultPart, Usage } from "~/api/types";
 
 export type SpanKind = "node" | "model" | "tool";
 
@@ -58,6 +58,12 @@ export interface RunView {
   error: { code: string; message: string } | null;
   cancelReason: string | null;
   questions: Question[];
+  /** Why it rests, where it is paused. */
+  pause: PauseReason | null;
+  /** The limit or budget that stopped it, where one did. */
+  limit: { limit: string; message: string } | null;
+  /** The last command, where it was refused. */
+  refused: { command: string; why: string } | null;
   /** From the run's last event, or until then the sum over its model calls. */
   usage: Usage | null;
   /** Closed work, in the order in which it ended. */
@@ -83,6 +89,9 @@ export function emptyView(runId: string): RunView {
     error: null,
     cancelReason: null,
     questions: [],
+    pause: null,
+    limit: null,
+    refused: null,
     usage: null,
     spans: [],
     open: new Map(),

@@ -72,11 +72,12 @@ export function StatusDot({ status, className }: { status: Status; className?: s
   );
 }
 
-export function StatusPill({ status }: { status: Status }) {
+/** `rests` says more exactly why a run that is paused rests. */
+export function StatusPill({ status, rests }: { status: Status; rests?: string | undefined }) {
   return (
     <Badge tone={STATUS_TONES[status]}>
       <StatusDot status={status} className="size-1.5!" />
-      {t.status[status]}
+      {(status === "paused" && rests) || t.status[status]}
     </Badge>
   );
 }

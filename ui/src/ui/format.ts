@@ -57,6 +57,14 @@ export function ago(at: number, now = Date.now() / 1000): string {
   return (then.getFullYear() === today.getFullYear() ? date : fullDate).format(then);
 }
 
+/** "840 B", "3.2 kB", "1.4 MB". */
+export function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let at = 0;
+  for (; bytes >= 999.5 && at < units.length - 1; at++) bytes /= 1000;
+  return `${at === 0 || bytes >= 99.5 ? Math.round(bytes) : bytes.toFixed(1)} ${units[at]}`;
+}
+
 /** A value as one short line: JSON without its outermost noise. */
 export function oneLine(value: unknown, most = 140): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");

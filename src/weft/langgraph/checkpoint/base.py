@@ -1,5 +1,6 @@
 """What all checkpointers are here."""
 
-from weft.langgraph.points import WeftCheckpointer as BaseCheckpointSaver
+from weft.langgraph.looking import CheckpointTuple
+from weft.langgraph.looking import WeftCheckpointer as BaseCheckpointSaver
 
-__all__ = ["BaseCheckpointSaver"]
+__all__ = ["BaseCheckpointSaver", "CheckpointTuple"]

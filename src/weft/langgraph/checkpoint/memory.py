@@ -1,5 +1,5 @@
 """Checkpointers in memory."""
 
-from weft.langgraph.points import InMemorySaver, MemorySaver
+from weft.langgraph.savers import InMemorySaver, MemorySaver
 
 __all__ = ["InMemorySaver", "MemorySaver"]

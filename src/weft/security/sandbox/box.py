@@ -1,30 +1,34 @@
 """``Sandbox``: run programs that nobody trusts, in a folder of their own."""
 
 import asyncio
-import json
+import errno
 import os
 import secrets
-import shutil
+import stat
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from weft.errors import SandboxUnavailable, UsageError
 from weft.security.sandbox import folder as contents
-from weft.security.sandbox import watch
-from weft.security.sandbox.caps import Caps, Done, Stopped
-from weft.security.sandbox.walls import Command, Place, Tier, bubblewrap, landlock, missing
+from weft.security.sandbox import program, watch
+from weft.security.sandbox.caps import Caps, Done
+from weft.security.sandbox.layer import Layer, NoLayer
+from weft.security.sandbox.walls import Place, Tier, bubblewrap, landlock, missing
 
+T = TypeVar("T")
 _WALLS = {"bubblewrap": bubblewrap, "landlock": landlock}
 _TIERS: tuple[Tier, ...] = ("bubblewrap", "landlock")
 _FIRST_UID, _UIDS = 200_000, 60_000
-Stop: TypeAlias = Callable[[Stopped], None]
 _known: dict[Tier, str | None] = {}
 """Why a tier does not work on this machine; ``None`` where it does."""
+_layers = {"bubblewrap": True, "landlock": False}
+"""Whether a tier can put a layer over a folder here."""
 _taken: set[int] = set()
 
 
@@ -36,6 +40,10 @@ class Sandbox:
     of wall; else it is the strongest that works here. There is no kind without walls.
 
     As root every sandbox is a user of its own, to whom its folder belongs while it is open.
+
+    Behind bubblewrap a program writes into a layer over the folder, whose size the kernel holds (``bounded``); the
+    folder changes when the program has ended. Elsewhere it writes into the folder, and is stopped soon after it has
+    written too much.
 
     Raises:
         UsageError: the folder is not there.
@@ -59,6 +67,8 @@ class Sandbox:
         self._wanted: Tier | None = tier
         self._given = None if folder is None else _there(os.path.realpath(folder))
         self._tier: Tier | None = None
+        self.bounded = False
+        """Whether the kernel holds ``caps.disk``; else the folder is watched, and more may be written for moments."""
         self._uid: int | None = None
         self._owner = 0
         self._folder: str | None = None
@@ -81,6 +91,7 @@ class Sandbox:
     async def open(self) -> "Sandbox":
         """Raises: SandboxUnavailable."""
         self._tier = await _choose(self._wanted)
+        self.bounded = _layers[self._tier]
         self._folder = self._given or tempfile.mkdtemp(prefix="weft-")
         if os.getuid() == 0:
             self._uid = _new_uid()
@@ -94,7 +105,7 @@ class Sandbox:
         if folder is None:
             return
         if self._given is None:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(_removed, folder)
         elif self._uid is not None:
             await asyncio.to_thread(contents.give, folder, self._owner)
         if self._uid is not None:
@@ -127,14 +138,39 @@ class Sandbox:
             env={**self._env, **(env or {})},
         )
         async with self._running:
-            before = await asyncio.to_thread(contents.state, place.folder)
-            began = time.monotonic()
-            code, out, err, stopped = await _run(_WALLS[self.tier](argv, place), place, stdin)
-            seconds = time.monotonic() - began
-            after = await asyncio.to_thread(contents.state, place.folder)
-            if stopped == "disk":
-                await asyncio.to_thread(_take_back, place.folder, before, after)
-                after = before
+            if self.bounded:
+                try:
+                    return await self._over(argv, replace(place, bounded=True), stdin)
+                except NoLayer:  # of this folder's file system
+                    self.bounded = False
+            return await self._within(argv, place, stdin)
+
+    async def _over(self, argv: Sequence[str], place: Place, stdin: bytes) -> Done:
+        """In a layer over the folder. Raises: NoLayer."""
+        layer = Layer(place.folder, place.uid, place.caps.disk)
+        try:
+            command = layer.over(_WALLS[self.tier](argv, place))
+            code, out, err, stopped, seconds = await program.run(command, place, layer, stdin)
+            if stopped is None and layer.full():
+                stopped = "disk"
+            changed = None if stopped == "disk" else await _whole(asyncio.to_thread(_brought, layer))
+        finally:
+            layer.close()
+        if changed is None:
+            stopped, changed = "disk", ()
+        return Done(exit=code, stdout=out, stderr=err, seconds=seconds, stopped=stopped, files=changed)
+
+    async def _within(self, argv: Sequence[str], place: Place, stdin: bytes) -> Done:
+        """In the folder itself."""
+        before = await asyncio.to_thread(contents.state, place.folder)
+        disk = await asyncio.to_thread(watch.Disk, place.folder, place.caps.disk)
+        code, out, err, stopped, seconds = await program.run(_WALLS[self.tier](argv, place), place, disk, stdin)
+        if stopped is None and await asyncio.to_thread(disk.full):
+            stopped = "disk"  # faster than anybody looked
+        after = await asyncio.to_thread(contents.state, place.folder)
+        if stopped == "disk":
+            await asyncio.to_thread(_take_back, place.folder, before, after)
+            after = before
         changed = contents.changed(before, after)
         return Done(exit=code, stdout=out, stderr=err, seconds=seconds, stopped=stopped, files=changed)
 
@@ -152,103 +188,6 @@ class Sandbox:
         contents.write(self.folder, path, content, self._uid)
 
 
-async def _run(command: Command, place: Place, stdin: bytes) -> tuple[int, bytes, bytes, Stopped | None]:
-    limit = place.caps.output
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command.argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=command.env,
-            cwd="/",
-            pass_fds=command.fds,
-        )
-    finally:
-        for fd in command.fds:
-            os.close(fd)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    stopped: list[Stopped] = []
-
-    def end() -> None:
-        with suppress(ProcessLookupError):
-            process.send_signal(command.end)
-
-    def stop(why: Stopped) -> None:
-        if not stopped:
-            stopped.append(why)
-            end()
-
-    readers = [
-        asyncio.create_task(_collect(stream, limit, stop)) for stream in (process.stdout, process.stderr)
-    ]  # fmt: skip
-    watching = asyncio.create_task(_watch(process.pid, place, stop))
-    feeding = asyncio.create_task(_feed(process.stdin, stdin))
-    over = asyncio.create_task(_over(command.tells))
-    try:
-        code = await process.wait()
-        await over
-        out, err = await asyncio.gather(*readers)
-    finally:
-        for task in (watching, feeding):
-            task.cancel()
-        end()
-        await asyncio.shield(asyncio.gather(process.wait(), over, *readers, watching, feeding, return_exceptions=True))
-    return (128 - code if code < 0 else code), out, err, stopped[0] if stopped else None
-
-
-async def _collect(stream: asyncio.StreamReader, limit: int, stop: Stop) -> bytes:
-    content = bytearray()
-    while piece := await stream.read(65536):
-        room = limit - len(content)
-        content += piece[:room]
-        if len(piece) > room:
-            stop("output")
-    return bytes(content)
-
-
-async def _feed(stream: asyncio.StreamWriter, content: bytes) -> None:
-    with suppress(ConnectionError):
-        stream.write(content)
-        await stream.drain()
-        stream.close()
-
-
-async def _over(tells: int | None) -> None:
-    """Until the first process inside has ended, and with it all others: the kernel sees to that."""
-    if tells is None:
-        return
-    with os.fdopen(tells, "rb") as told:
-        said = await asyncio.to_thread(told.read)
-    try:
-        first = os.pidfd_open(json.loads(said)["child-pid"])
-    except (ValueError, ProcessLookupError):
-        return  # it never began, or has ended
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(first, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(first)
-        os.close(first)
-
-
-async def _watch(pid: int, place: Place, stop: Stop) -> None:
-    """Stop it when its time is over, or when it holds too much."""
-    caps, began, pause = place.caps, time.monotonic(), 0.02
-    full = await asyncio.to_thread(contents.used, place.folder) + caps.disk
-    while (left := caps.seconds - (time.monotonic() - began)) > 0:
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, 0.1)
-        if watch.memory(pid) > caps.memory:
-            return stop("memory")
-        if await asyncio.to_thread(contents.used, place.folder) > full:
-            return stop("disk")
-    return stop("time")
-
-
 async def _choose(wanted: Tier | None) -> Tier:
     tiers = _TIERS if wanted is None else (wanted,)
     for tier in tiers:
@@ -263,23 +202,69 @@ async def _choose(wanted: Tier | None) -> Tier:
 
 
 async def _trial(tier: Tier) -> str | None:
-    """Why it does not work here, found out by running ``true`` in it."""
+    """Why it does not work here, found out by running something in it."""
     if sys.platform != "linux":
         return "needs Linux"
     if (lack := missing(tier)) is not None:
         return lack
+    uid = _new_uid() if os.getuid() == 0 else None
+    try:
+        if _layers[tier] and await _layered(tier, uid):
+            return None
+        _layers[tier] = False
+        with tempfile.TemporaryDirectory(prefix="weft-") as folder:
+            place = await asyncio.to_thread(_place, folder, uid)
+            command, disk = _WALLS[tier](("true",), place), watch.Disk(folder, place.caps.disk)
+            code, _, err, _, _ = await program.run(command, place, disk, b"")
+            return None if code == 0 else err.decode(errors="replace").strip() or f"exit code {code}"
+    except Exception as error:  # whatever it is, the tier does not work here, and the message says why
+        return f"{type(error).__name__}: {error}"
+    finally:
+        _taken.discard(uid or 0)
+
+
+async def _layered(tier: Tier, uid: int | None) -> bool:
+    """Whether a layer over a folder does what it should: files and folders come, go, and come again."""
     with tempfile.TemporaryDirectory(prefix="weft-") as folder:
-        uid = _new_uid() if os.getuid() == 0 else None
-        if uid is not None:
-            os.chown(folder, uid, uid)
-        place = Place(folder=folder, uid=uid, caps=Caps(seconds=10))
+        os.mkdir(f"{folder}/a")
+        contents.write(folder, "a/old", b"", None)
+        place = await asyncio.to_thread(_place, folder, uid)
+        layer = Layer(folder, uid, place.caps.disk)
         try:
-            code, _, err, _ = await _run(_WALLS[tier](("true",), place), place, b"")
-        except Exception as error:  # whatever it is, the tier does not work here, and the message says why
-            return f"{type(error).__name__}: {error}"
+            command = layer.over(_WALLS[tier](("sh", "-c", "rm -r a && mkdir a && echo new > a/new"), place))
+            code = (await program.run(command, place, layer, b""))[0]
+            return code == 0 and layer.bring() == ("a/new",) and os.listdir(f"{folder}/a") == ["new"]
+        except (NoLayer, OSError):
+            return False
         finally:
-            _taken.discard(uid or 0)
-    return None if code == 0 else err.decode(errors="replace").strip() or f"exit code {code}"
+            layer.close()
+
+
+def _place(folder: str, uid: int | None) -> Place:
+    """Where something is tried."""
+    if uid is not None:
+        contents.give(folder, uid)
+    return Place(folder=folder, uid=uid, caps=Caps(seconds=10))
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """What it gives; who leaves meanwhile waits for its end too."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _brought(layer: Layer) -> tuple[str, ...] | None:
+    """What came out of a layer; ``None`` where it was too much, for the limit or for the disk. Raises: UsageError."""
+    try:
+        return layer.bring()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return None
+        raise UsageError(f"what the program wrote cannot be put into its folder: {error}") from error
 
 
 def _there(folder: str) -> str:
@@ -296,8 +281,16 @@ def _new_uid() -> int:
     return uid
 
 
+def _removed(folder: str) -> None:
+    with suppress(OSError):
+        contents.remove(folder)
+
+
 def _take_back(folder: str, before: contents.State, after: contents.State) -> None:
     """Remove what a program left that filled its folder."""
     for path in contents.changed(before, after):
         with suppress(OSError):
             os.unlink(os.path.join(folder, path))
+    for path, info in list(contents.entries(folder, sys.maxsize)):
+        if stat.S_ISDIR(info.st_mode) and len(path) > contents.DEEPEST - 300:
+            _removed(os.path.join(folder, path))  # too deep to see what it holds

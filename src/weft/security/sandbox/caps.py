@@ -19,7 +19,8 @@ class Caps(Struct, frozen=True, kw_only=True):
     memory: int = 512 * MB
     """Bytes, of all its processes together. One process may not even ask for more."""
     disk: int = 256 * MB
-    """Bytes that its folder may grow by. Beside it there is a temporary folder, a quarter of ``memory``."""
+    """Bytes that it may write into its folder; a file that was there counts whole once it is changed. Behind bubblewrap
+    they are memory until it has ended. Beside it there is a temporary folder, a quarter of ``memory``."""
     processes: int = 64
     """Processes and threads at the same time."""
     files: int = 256

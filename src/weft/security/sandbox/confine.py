@@ -1,20 +1,24 @@
 """Runs a program behind Landlock and seccomp, and leaves no process of it behind. Standard library only.
 
-``python -I -S confine.py '<json>'`` with ``argv``, ``folder``, ``read``, ``network``, ``limits``, ``uid`` and
-``filter`` (the seccomp program in hex). It stays outside as the reaper of everything that the program starts: on
-SIGTERM, on the death of whoever started it, and at the end it kills what is left.
+Given is the number of an open file with ``argv``, ``folder``, ``read``, ``network``, ``limits``, ``uid`` and
+``filter`` (the seccomp program), as ``marshal`` writes them. It imports little, as each of its starts is waited for.
+It stays outside as the reaper of everything that the program starts: on SIGTERM, on the death of whoever started it,
+and at the end it kills what is left.
 """
 
 import ctypes
-import json
+import marshal
 import os
 import resource
-import signal
 import struct
 import sys
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+else:
+    import _signal as signal  # the same without its enumerations, which take as long as all the rest
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -85,16 +89,32 @@ def _inside(given: "dict[str, Any]") -> None:
         os.setresuid(given["uid"], given["uid"], given["uid"])
     os.chdir(given["folder"])
     landlock(given["folder"], given["read"], given["network"])
-    close_calls(bytes.fromhex(given["filter"]))
+    close_calls(given["filter"])
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.execvpe(given["argv"][0], given["argv"], os.environ)
+    _become(given["argv"])
+
+
+def _become(argv: "list[str]") -> None:
+    """As ``os.execvp`` does; that imports something first, and nothing of Python's can be read any more."""
+    name, missing = argv[0], FileNotFoundError(2, "not found", argv[0])
+    for folder in ("",) if "/" in name else os.environ["PATH"].split(":"):
+        try:
+            os.execve(os.path.join(folder, name), argv, os.environ)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            missing = error
+    raise missing
 
 
 def _below(pid: int) -> "list[int]":
     found: list[int] = []
-    with suppress(OSError):
+    try:
         for task in os.listdir(f"/proc/{pid}/task"):
-            found += [int(child) for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+            with open(f"/proc/{pid}/task/{task}/children") as children:
+                found += [int(child) for child in children.read().split()]
+    except OSError:
+        pass  # it has ended
     return found
 
 
@@ -105,8 +125,10 @@ def _kill_all() -> None:
         while todo:
             pid = todo.pop()
             todo += _below(pid)
-            with suppress(ProcessLookupError):
+            try:
                 os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
@@ -115,7 +137,8 @@ def _kill_all() -> None:
 
 def main() -> int:
     """Start the program, wait for it, clean up after it; its exit code."""
-    given = json.loads(sys.argv[1])
+    with open(int(sys.argv[-1]), "rb") as told:
+        given = marshal.load(told)
     watched = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     parent = os.getppid()
@@ -144,9 +167,7 @@ def _reap(but: int) -> None:
     """Orphans of the program that have ended."""
     for pid in _below(os.getpid()):
         if pid != but:
-            with suppress(ChildProcessError):
+            try:
                 os.waitpid(pid, os.WNOHANG)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            except ChildProcessError:
+                continue

@@ -67,6 +67,7 @@ CLOSED: dict[str, tuple[int, int]] = {
     "iopl": (172, -1),
     "ioperm": (173, -1),
     "modify_ldt": (154, -1),
+    "memfd_create": (319, 279),  # memory that no process seems to hold
     "memfd_secret": (447, 447),
     "move_pages": (279, 239),
     "migrate_pages": (256, 238),
@@ -100,6 +101,10 @@ BY_PATH: dict[str, tuple[int, int]] = {
     "removexattr": (197, 14),
     "lremovexattr": (198, 15),
 }
+ALLOCATE: dict[str, tuple[int, int]] = {
+    # takes any part of a disk at once, before anybody could look: libraries write instead where there is no such thing
+    "fallocate": (285, 47),
+}
 
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEW*: a namespace of one's own opens much of the kernel
@@ -116,10 +121,13 @@ class UnknownMachine(Exception):
     """There is no table of system calls for this processor."""
 
 
-def program(families: Iterable[int], *, by_path: bool = True, machine: str | None = None) -> bytes:
+def program(
+    families: Iterable[int], *, by_path: bool = True, allocate: bool = True, machine: str | None = None
+) -> bytes:
     """The filter, as an array of ``struct sock_filter``. Of sockets, only those of ``families`` can be made.
 
-    Without ``by_path``, modes, owners, times and attributes cannot be changed through a path.
+    Without ``by_path``, modes, owners, times and attributes cannot be changed through a path; without ``allocate``,
+    space on a disk cannot be had without writing.
 
     Raises:
         UnknownMachine: the processor is neither x86_64 nor aarch64.
@@ -135,6 +143,8 @@ def program(families: Iterable[int], *, by_path: bool = True, machine: str | Non
     for numbers in (CLOSED if by_path else CLOSED | BY_PATH).values():
         if numbers[column] >= 0:
             steps += _if_number(numbers[column], [_refuse(errno.EPERM)])
+    for numbers in () if allocate else ALLOCATE.values():
+        steps += _if_number(numbers[column], [_refuse(errno.EOPNOTSUPP)])
     asked = {name: numbers[column] for name, numbers in ASKED.items()}
     steps += _if_number(asked["clone3"], [_refuse(errno.ENOSYS)])  # libraries fall back to clone, which can be read
     steps += _if_number(asked["clone"], _unless(_FIRST, [(_ANY_BIT, _NEW_NAMESPACES)], errno.EPERM))

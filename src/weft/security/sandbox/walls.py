@@ -1,6 +1,6 @@
 """The walls that a program can be put behind: bubblewrap's namespaces, or Landlock where there are none."""
 
-import json
+import marshal
 import os
 import shutil
 import signal
@@ -22,6 +22,8 @@ LOOKED_UP = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl", "/etc/localtim
 NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services")
 """Seen too, where the network is open."""
 PATH = "/usr/local/bin:/usr/bin:/bin"
+_CONFINED = "import sys; sys.path.insert(0, sys.argv[1]); import confine; sys.exit(confine.main())"
+"""As a module, so that it is compiled once."""
 _ACCOUNTS = "root:x:0:0::/:/bin/false\nsandbox:x:{uid}:{uid}::/work:/bin/sh\n"
 
 
@@ -36,6 +38,8 @@ class Place(Struct, frozen=True, kw_only=True):
     read: tuple[str, ...] = ()
     """Further files and folders that it may look at, at the place where they are."""
     env: Mapping[str, str] = {}
+    bounded: bool = False
+    """Whether something holds the limit of the disk. Else no more can be taken of it than is written."""
 
 
 class Command(Struct, frozen=True):
@@ -66,7 +70,7 @@ def environment(place: Place, home: str) -> dict[str, str]:
 def bubblewrap(argv: Sequence[str], place: Place) -> Command:
     """Namespaces of its own for files, processes, network, names and messages; its folder is ``/work``."""
     uid = place.uid
-    filter = _held(seccomp.program(families(place.network, own=not place.network)))
+    filter = _held(seccomp.program(families(place.network, own=not place.network), allocate=place.bounded))
     accounts = _held(_ACCOUNTS.format(uid=uid or 1000).encode())
     command = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", *_namespaces(place), *_system(place)]
     command += ["--perms", "0444", "--ro-bind-data", str(accounts), "/etc/passwd", *_shown(place.read)]
@@ -74,6 +78,7 @@ def bubblewrap(argv: Sequence[str], place: Place) -> Command:
     for name, value in environment(place, "/work").items():
         command += ["--setenv", name, value]
     tells, told = os.pipe()
+    told = high(told)
     command += ["--info-fd", str(told), "--seccomp", str(filter), "--"]
     if uid is not None:
         command += ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"]
@@ -135,11 +140,18 @@ def landlock(argv: Sequence[str], place: Place) -> Command:
         "network": place.network,
         "limits": limits,
         "uid": place.uid,
-        "filter": seccomp.program(families(place.network, own=False), by_path=place.uid is not None).hex(),
+        "filter": seccomp.program(
+            families(place.network, own=False), by_path=place.uid is not None, allocate=place.bounded
+        ),
     }
-    script = Path(__file__).with_name("confine.py")
     env = environment(place, place.folder) | {"TMPDIR": place.folder}
-    return Command((sys.executable, "-I", "-S", str(script), json.dumps(given)), env, signal.SIGTERM)
+    told = _held(marshal.dumps(given))
+    return Command(
+        (sys.executable, "-I", "-S", "-c", _CONFINED, os.path.dirname(__file__), str(told)),
+        env,
+        signal.SIGTERM,
+        (told,),
+    )
 
 
 def missing(tier: Tier) -> str | None:
@@ -165,7 +177,16 @@ def _held(content: bytes) -> int:
     fd = os.memfd_create("weft", 0)
     os.write(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+    return high(fd)
+
+
+def high(fd: int) -> int:
+    """The same open file under a number that no shell uses for its own."""
+    import fcntl  # noqa: PLC0415  # not everywhere
+
+    made = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20)
+    os.close(fd)
+    return made
 
 
 def _processes_of(uid: int) -> int:

@@ -56,13 +56,17 @@ async def inject(id: Id, body: InjectInput, app: AppDep, scope: ScopeDep, wait: 
 @router.post("/state", operation_id="changeState", responses=answers(RunView, 404, 409, 413))
 async def state(id: Id, body: ChangeState, app: AppDep, scope: ScopeDep, wait: Wait = 10.0) -> Response:
     """Write to channels of a paused run, by their types and rules; a checkpoint of its own."""
-    return await _steer(id, app, scope, SetState(writes=body.writes, node=body.node), wait or 10.0)
+    return await _steer(id, app, scope, _write(body), wait or 10.0)
+
+
+def _write(body: ChangeState) -> SetState:
+    return SetState(writes=body.writes, node=body.node, path=body.path, overwrite=tuple(body.overwrite))
 
 
 @router.post("/rerun", operation_id="rerunNode", status_code=202, responses=_ANSWERS)
 async def rerun(id: Id, body: RerunNode, app: AppDep, scope: ScopeDep, wait: Wait = None) -> Response:
     """Take a paused run back to before a node last began; it goes on from there."""
-    return await _steer(id, app, scope, Rerun(node=body.node), wait)
+    return await _steer(id, app, scope, Rerun(node=body.node, path=body.path), wait)
 
 
 @router.get("/breakpoints", operation_id="getBreakpoints", responses=answers(Breakpoints, 404))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from msgspec import Raw
 
 from weft.runtime import codec
-from weft.runtime.diffing import RunsDiff
+from weft.runtime.diffing import RunsDiff, StatesDiff
 from weft.runtime.forks import Edit
 from weft.runtime.history import StateView
 from weft.server.deps import AppDep, ScopeDep
@@ -49,12 +49,13 @@ async def state(id: Id, app: AppDep, scope: ScopeDep, at: Step = None, path: Pat
 async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep) -> Response:
     """Take a thread back to a step, or begin a new one there; perhaps with something written to it.
 
-    With ``go_on`` a run is queued that does what is next.
+    With ``go_on`` a run is queued that does what is next; before it repeats what must happen once, and happened on the
+    line that was left, it asks, unless with ``confirm``.
     """
     travel = await app.travel()
     edit = Edit(write=body.write, node=body.node, goto=body.goto)
     made = await travel.fork(scope, id, body.path, at=body.at, into=body.into, edit=edit)
-    run = run_view(await travel.submit(scope, made.thread_id), []) if body.go_on else None
+    run = run_view(await travel.submit(scope, made.thread_id, confirm=body.confirm), []) if body.go_on else None
     view = ForkView(
         thread_id=made.thread_id,
         path=made.path,
@@ -76,12 +77,13 @@ async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep) -> Respon
 async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep) -> Response:
     """Queue a run that gets the answers which this one got from models and tools: nothing is called.
 
-    From step ``live_from`` on everything is called again. Where that may repeat what must happen once, it is refused
-    without ``confirm``.
+    From step ``live_from`` on everything is called again. Before that repeats what must happen once the run asks,
+    unless with ``confirm``.
     """
-    once = None if body.confirm else app.once()
     travel = await app.travel()
-    record = await travel.submit_replay(scope, id, until=body.until, live_from=body.live_from, once=once)
+    record = await travel.submit_replay(
+        scope, id, until=body.until, live_from=body.live_from, confirm=body.confirm, run_nodes=body.run_nodes
+    )
     return reply(run_view(record, []), 202, {"Location": f"runs/{record.id}"})
 
 
@@ -89,6 +91,20 @@ async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep) -> Respo
 async def diff(id: Id, other: Id, app: AppDep, scope: ScopeDep) -> Response:
     """Two runs side by side: the first step at which they differ, and in what."""
     return reply(await (await app.travel()).diff(scope, id, other))
+
+
+@router.get("/threads/{id}/diff", operation_id="diffStates", responses=answers(StatesDiff, 404))
+async def diff_states(
+    id: Id,
+    app: AppDep,
+    scope: ScopeDep,
+    a: Step = None,
+    b: Step = None,
+    path: Path = None,
+    other: Annotated[str | None, Query(min_length=1, max_length=200, description="The thread of `b`.")] = None,
+) -> Response:
+    """The states after two steps side by side, of one thread or of two; without a step, the newest."""
+    return reply(await (await app.travel()).diff_states(scope, id, a, b, path, other))
 
 
 def _state(state: StateView) -> StateAt:

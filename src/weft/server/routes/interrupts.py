@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from weft.errors import UsageError
 from weft.server.deps import AppDep, ScopeDep
 from weft.server.description import answers
 from weft.server.schemas import AnswerInterrupts, Cursor, Limit
@@ -40,6 +41,8 @@ async def answer(body: AnswerInterrupts, app: AppDep, scope: ScopeDep) -> Respon
     """Answer questions of any runs. Of one run all answers are recorded, or none; each run goes as far as it can."""
     by_run: dict[str, dict[str, object]] = {}
     for one in body.answers:
-        by_run.setdefault(one.run_id, {})[one.id] = one.answer
+        given = by_run.setdefault(one.run_id, {})
+        if given.setdefault(one.id, one.answer) != one.answer:
+            raise UsageError(f"two answers are given to question {one.id!r} of run {one.run_id!r}: send one")
     done = [await app.answer(scope, run_id, given) for run_id, given in by_run.items()]
     return reply(AnsweredRuns([Answered(record.id, record.status) for record in done]))

@@ -110,13 +110,15 @@ async def cancel(id: Id, app: AppDep, scope: ScopeDep, body: CancelRun | None = 
 
 
 @router.post("/{id}/answers", operation_id="answerRun", responses=answers(RunView, 404, 409, 413))
-async def answer(id: Id, body: AnswerRun, app: AppDep, scope: ScopeDep) -> Response:
+async def answer(id: Id, body: AnswerRun, app: AppDep, scope: ScopeDep, wait: Wait = None) -> Response:
     """Answer its open questions, all or some, by their ids; it goes as far as it can with the answers.
 
-    A run that a limit or a budget paused goes on with no answers at all.
+    With ``wait`` the run is told once it rests again. A run that a limit or a budget paused goes on with no answers.
     """
-    limits = body.limits and body.limits.plain()
-    return reply(await view_of(app, scope, await app.answer(scope, id, body.answers, limits=limits)))
+    record = await app.answer(scope, id, body.answers, limits=body.limits and body.limits.plain())
+    if wait:
+        record = await app.wait(scope, id, timeout=wait)
+    return reply(await view_of(app, scope, record))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {

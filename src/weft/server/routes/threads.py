@@ -47,7 +47,7 @@ async def rename(id: Id, body: RenameThread, app: AppDep, scope: ScopeDep) -> Re
 @router.delete("/{id}", operation_id="deleteThread", status_code=204, responses=answers(None, 404, 409, status=204))
 async def delete(id: Id, app: AppDep, scope: ScopeDep) -> Response:
     """Forget it, and every run, message and event of it. A thread with a running run is not deleted."""
-    await app.store.threads.delete(scope, id)
+    await app.erase(scope, id)
     return Response(status_code=204)
 
 

@@ -2,6 +2,8 @@
 
 from alembic import context
 
+from weft.storage import item_tables as item_tables  # its tables are among those of the metadata
+from weft.storage import knowledge_tables as knowledge_tables
 from weft.storage.tables import metadata
 
 # Alembic runs this file under this name; whoever merely imports it changes nothing.

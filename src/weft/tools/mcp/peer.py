@@ -29,7 +29,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Asking(Protocol):
     """Who answers a server that asks something back while it serves a call."""
 
-    def elicit(self, message: str, schema: Json | None, url: str | None) -> Reply:
+    async def elicit(self, message: str, schema: Json | None, url: str | None) -> Reply:
         """A person's answer, or an ``Interrupted`` until there is one."""
         ...
 
@@ -50,6 +50,10 @@ class Lost(Exception):
     """The connection is gone. Whether the call had an effect is unknown."""
 
 
+class Forgotten(Lost):
+    """The server knows our session no more, as one does that began anew. The call had no effect."""
+
+
 class Peer(Protocol):
     """One connection.
 
@@ -59,6 +63,12 @@ class Peer(Protocol):
     instructions: str
     changed: Callable[[], None]
     """Called when the server says that its tools are other ones now."""
+    gone: Callable[[str], None]
+    """Called with the reason when the connection ends by itself, be it under way or idle."""
+
+    async def alive(self) -> None:
+        """Ask it for the least there is."""
+        ...
 
     async def tools(self) -> list[Definition]: ...
 

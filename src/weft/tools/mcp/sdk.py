@@ -3,22 +3,16 @@
 import asyncio
 import base64
 import logging
-import os
-import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, TextIO, TypeVar, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar, cast
 
 import anyio
 import httpx2
 import mcp_types as types
 import msgspec
-from mcp import Client, MCPError, StdioServerParameters
-from mcp.client.sse import sse_client
-from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp import Client, MCPError
 from mcp_types import jsonrpc
 from pydantic import ValidationError
 
@@ -27,7 +21,10 @@ from weft.errors import ToolFailed
 from weft.messages import Json, Media
 from weft.tools.base import Returned
 from weft.tools.mcp.address import Address
-from weft.tools.mcp.peer import Asking, Definition, Lost, Progress, Reply
+from weft.tools.mcp.oauth import Person
+from weft.tools.mcp.peer import Asking, Definition, Forgotten, Lost, Progress, Reply
+from weft.tools.mcp.transports import heard, refusal, transport
+from weft.tools.vault import Vault
 
 T = TypeVar("T")
 _log = logging.getLogger("weft.mcp")
@@ -49,18 +46,22 @@ _GONE = (
 
 
 @asynccontextmanager
-async def connect(address: Address) -> AsyncGenerator["SdkPeer"]:
-    """A connected server; leaving ends the connection, and the process behind it.
+async def connect(address: Address, vault: Vault, person: Person | None = None) -> AsyncGenerator["SdkPeer"]:
+    """A connected server; leaving ends the connection, and the process behind it. ``person`` may sign in.
 
     Raises:
         Exception: whatever the SDK, the network or the process had against it.
     """
     peer = SdkPeer(str(address), address.roots)
     complaints: deque[str] = deque(maxlen=5)
+
+    def ended(why: str) -> None:
+        peer.gone(f"{why}; it said: {' / '.join(complaints)}" if complaints else why)
+
     async with AsyncExitStack() as stack:
         client = Client(
-            await _transport(address, stack, complaints),
-            mode={"auto": "auto", "2025": "legacy", "2026": "2026-07-28"}[address.era],
+            heard(await transport(address, stack, complaints, vault, person, peer.on_response), ended),
+            mode="legacy" if address.era == "2025" else "auto",  # a version by name would not ask what there is
             client_info=types.Implementation(name="weft", version="0"),
             elicitation_callback=peer.on_elicit,
             sampling_callback=peer.on_sample if address.sampling else None,
@@ -75,6 +76,8 @@ async def connect(address: Address) -> AsyncGenerator["SdkPeer"]:
             if complaints:
                 error.add_note("it said: " + " / ".join(complaints))
             raise
+        if address.era == "2026" > client.protocol_version:
+            raise ToolFailed(f"it speaks MCP as of {client.protocol_version}, and 2026 was asked for")
         peer.instructions = (client.instructions or "")[:LONGEST]
         following = asyncio.create_task(peer.follow())
         try:
@@ -82,34 +85,6 @@ async def connect(address: Address) -> AsyncGenerator["SdkPeer"]:
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-
-
-async def _transport(address: Address, stack: AsyncExitStack, complaints: "deque[str]") -> Any:
-    if address.url is None:
-        command, *args = address.command
-        how = StdioServerParameters(command=command, args=args, env=dict(address.env) or None, cwd=address.cwd)
-        return stdio_client(how, errlog=stack.enter_context(_listening(str(address), complaints)))
-    headers = dict(address.headers)
-    if address.sse:
-        return sse_client(address.url, headers=headers)
-    http = await stack.enter_async_context(create_mcp_http_client(headers=headers))
-    return streamable_http_client(address.url, http_client=http)
-
-
-@contextmanager
-def _listening(name: str, complaints: "deque[str]") -> Generator[TextIO]:
-    """Where a process may write its errors: the last lines are kept, all go to the log."""
-    read, write = os.pipe()
-
-    def listen() -> None:
-        with os.fdopen(read, "rb") as lines:
-            while line := lines.readline(4096):
-                complaints.append(line.decode(errors="replace").strip()[:500])
-                _log.debug("%s: %s", name, complaints[-1])
-
-    threading.Thread(target=listen, name="weft-mcp-errors", daemon=True).start()
-    with os.fdopen(write, "w") as file:
-        yield file
 
 
 class SdkPeer:
@@ -120,9 +95,12 @@ class SdkPeer:
     def __init__(self, name: str, roots: Sequence[str]) -> None:
         self.instructions = ""
         self.changed: Callable[[], None] = lambda: None
+        self.gone: Callable[[str], None] = lambda why: None
         self._name, self._roots = name, roots
         self._calls: list[_Call] = []
         self._one_by_one = asyncio.Lock()
+        self._forgotten: set[str] = set()
+        """With which words the server said that there is no such session."""
         self._asks = False
         """Whether the server was seen to ask back without saying for which call."""
 
@@ -150,6 +128,13 @@ class SdkPeer:
                     self.changed()
         except Exception as error:  # it is a convenience: without it a list is as old as its connection
             _log.info("%s: not told of changes: %s", self._name, error)
+
+    async def alive(self) -> None:
+        """What each era has for that."""
+        session = self.client.session
+        await self._guarded(
+            session.send_ping() if self._legacy else session.send_discover(self.client.protocol_version)
+        )
 
     # What a server offers
 
@@ -242,7 +227,7 @@ class SdkPeer:
 
     async def _answer(self, asking: Asking, request: Any) -> Any:
         if isinstance(request, types.ElicitRequest):
-            return _elicited(asking, request.params)
+            return await _elicited(asking, request.params)
         if isinstance(request, types.CreateMessageRequest):
             return await _sampled(asking, request.params)
         if isinstance(request, types.ListRootsRequest):
@@ -254,6 +239,8 @@ class SdkPeer:
         try:
             return await call
         except MCPError as error:
+            if error.message in self._forgotten:  # of this request: what broke off meanwhile may have been done
+                raise Forgotten("it knows our session no more") from error
             if error.code in (types.CONNECTION_CLOSED, types.REQUEST_TIMEOUT):
                 raise Lost(str(error)) from error
             raise ToolFailed(f"{self._name}: {error.message[:2000]}") from error
@@ -264,12 +251,18 @@ class SdkPeer:
 
     # What a server asks or tells by itself
 
+    async def on_response(self, response: httpx2.Response) -> None:
+        """404 to a request of a session: a new one is to be begun (specification 2025-11-25, "Session Management")."""
+        asked = response.request
+        if response.status_code == 404 and asked.method == "POST" and "mcp-session-id" in asked.headers:
+            self._forgotten.add(refusal(await response.aread()))
+
     async def on_elicit(self, context: Any, params: Any) -> Any:
         call = self._only_call()
         if call is None:
             return types.ElicitResult(action="cancel")
         try:
-            return _elicited(call.asking, params)
+            return await _elicited(call.asking, params)
         except Interrupted as interrupted:  # the call is given up, and made again when there is an answer
             call.interrupted = interrupted
             return types.ElicitResult(action="cancel")
@@ -328,10 +321,10 @@ _LEVELS = {
 }
 
 
-def _elicited(asking: Asking, params: Any) -> types.ElicitResult:
+async def _elicited(asking: Asking, params: Any) -> types.ElicitResult:
     url = getattr(params, "url", None)
     schema = None if url is not None else _plain(params.requested_schema)
-    reply: Reply = asking.elicit(params.message, schema, url)
+    reply: Reply = await asking.elicit(params.message, schema, url)
     return types.ElicitResult(action=reply.action, content=reply.content if reply.action == "accept" else None)
 
 

@@ -11,6 +11,8 @@ interface Props {
   /** Drafts are kept under this name. */
   draft: string;
   agent: string | null;
+  /** It takes an object, written as JSON. */
+  json?: boolean;
   busy: boolean;
   /** Why sending must wait, where stopping would not help. */
   blocked?: string | null;
@@ -22,7 +24,9 @@ interface Props {
   children?: ReactNode;
 }
 
-export function Composer({ draft, agent, busy, blocked, stopping, autoFocus, onSend, onStop, children }: Props) {
+export function Composer(props: Props) {
+  const { draft, agent, json = false, busy, blocked, stopping, autoFocus, onSend, onStop, children } = props;
+  const placeholder = (json ? t.chat.jsonPlaceholder : t.chat.placeholder)(agent ?? "");
   const [text, setText] = useState(() => drafts.get(draft));
   const area = useRef<HTMLTextAreaElement>(null);
   const label = useId();
@@ -57,7 +61,7 @@ export function Composer({ draft, agent, busy, blocked, stopping, autoFocus, onS
       className="rounded-xl border border-line-strong bg-raised shadow-2 transition-colors focus-within:border-accent-line"
     >
       <label id={label} htmlFor={`${label}-text`} className="sr-only">
-        {t.chat.placeholder(agent ?? "")}
+        {placeholder}
       </label>
       <textarea
         ref={area}
@@ -67,7 +71,7 @@ export function Composer({ draft, agent, busy, blocked, stopping, autoFocus, onS
         value={text}
         onChange={(event) => change(event.target.value)}
         onKeyDown={onKeyDown}
-        placeholder={blocked ?? t.chat.placeholder(agent ?? "")}
+        placeholder={blocked ?? placeholder}
         aria-describedby={`${label}-hint`}
         className="field-auto block max-h-[40dvh] min-h-11 w-full resize-none bg-transparent px-4 pt-3 pb-1 text-md outline-none placeholder:text-ink-3 max-md:text-[1rem]"
       />

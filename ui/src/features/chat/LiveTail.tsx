@@ -1,15 +1,17 @@
 /** The end of a conversation: what is being written, what is asked, and how the last run ended. */
 import { CircleStop, Unplug } from "lucide-react";
 import { Link } from "@tanstack/react-router";
-import { isEnded } from "~/api/types";
+import { type Cited, isEnded } from "~/api/types";
+import type { LiveRun } from "~/run/useRun";
+import { useTold } from "~/run/useTold";
 import type { Partial } from "~/run/view";
 import { t } from "~/strings";
 import { Button, buttonClass } from "~/ui/Button";
 import { Markdown } from "~/ui/Markdown";
-import { QuestionCard } from "~/ui/QuestionCard";
 import { Failure, Spinner } from "~/ui/States";
 import { Bubble, COLUMN } from "./MessageRow";
 import { Reasoning } from "./Reasoning";
+import { ToldLines } from "./ToldLines";
 import type { Conversation } from "./useConversation";
 
 interface Props {
@@ -18,12 +20,17 @@ interface Props {
   continues: boolean;
   who: React.ReactNode;
   onAgain: (() => void) | undefined;
+  /** Why the run rests before its end, and how it goes on. */
+  rest: (live: LiveRun) => React.ReactNode;
+  onCite: (source: Cited) => void;
 }
 
-export function LiveTail({ conversation, continues, who, onAgain }: Props) {
+export function LiveTail({ conversation, continues, who, onAgain, rest, onCite }: Props) {
   const { live, status, pending } = conversation;
   const partials = [...(live?.view.partials.values() ?? [])];
   const atWork = status !== null && !isEnded(status) && status !== "paused";
+  const answered = live?.view.messages.some(({ message }) => message.role === "assistant") ?? false;
+  const told = useTold(null, false, atWork && !answered ? (live?.view ?? null) : null);
   const tools = [...(live?.view.open.values() ?? [])].some((span) => span.kind === "tool");
   return (
     <div className="pb-8">
@@ -34,6 +41,7 @@ export function LiveTail({ conversation, continues, who, onAgain }: Props) {
       )}
       <div className={`${COLUMN} space-y-2.5 ${continues && pending === null ? "pt-2.5" : "pt-6"}`} aria-live="off">
         {atWork && !(continues && pending === null) && <div className="flex h-6 items-center gap-2 text-sm">{who}</div>}
+        <ToldLines told={told} onCite={onCite} />
         {partials.map((partial) => (
           <Writing key={partial.messageId} partial={partial} />
         ))}
@@ -43,14 +51,7 @@ export function LiveTail({ conversation, continues, who, onAgain }: Props) {
             <Unplug aria-hidden size={14} /> {t.chat.reconnecting}
           </p>
         )}
-        {status === "paused" &&
-          (live?.view.questions.length ? live.view.questions : (live?.run?.questions ?? [])).map((question) => (
-            <QuestionCard
-              key={question.id}
-              question={question}
-              onAnswer={(answer) => conversation.answer(question.id, answer)}
-            />
-          ))}
+        {status === "paused" && live && rest(live)}
         <Ending conversation={conversation} onAgain={onAgain} />
       </div>
     </div>
@@ -95,7 +96,7 @@ function Ending({ conversation, onAgain }: { conversation: Conversation; onAgain
     </Button>
   );
   const see = (
-    <Link to="/runs/$run" params={{ run: run.id }} className={buttonClass("quiet", true)}>
+    <Link to="/runs/$run" params={{ run: run.id }} search={{}} className={buttonClass("quiet", true)}>
       {t.chat.seeRun}
     </Link>
   );

@@ -14,9 +14,10 @@ import {
 } from "react";
 import type { StoredMessage, ToolResultPart } from "~/api/types";
 import { isEnded } from "~/api/types";
+import { useTold } from "~/run/useTold";
 import { t } from "~/strings";
 import { cx } from "~/ui/cx";
-import { COLUMN, MessageRow } from "./MessageRow";
+import { COLUMN, type Extras, MessageRow } from "./MessageRow";
 import { isAbsent, type Loaded, resultOf } from "./pages";
 import type { Conversation } from "./useConversation";
 import { useMarks } from "./useMarks";
@@ -32,13 +33,16 @@ interface Props {
   tail: (continues: boolean) => ReactNode;
   query: string;
   foundSeq: number | null;
+  /** Whether an agent is told things unasked: memories, passages. */
+  isTold: (author: string | null | undefined) => boolean;
+  extras: Extras;
   ref: Ref<ListHandle>;
 }
 
 /** So near to its end the list keeps to its end while it grows. Pixels. */
 const NEAR = 90;
 
-export function MessageList({ conversation, who, tail, query, foundSeq, ref }: Props) {
+export function MessageList({ conversation, who, tail, query, foundSeq, isTold, extras, ref }: Props) {
   const { messages, live, run, status } = conversation;
   const { loaded, want } = messages;
   const scroller = useRef<HTMLDivElement>(null);
@@ -108,6 +112,9 @@ export function MessageList({ conversation, who, tail, query, foundSeq, ref }: P
                   }
                   paused={status === "paused"}
                   found={foundSeq === item.index + 1}
+                  live={live?.view ?? null}
+                  isTold={isTold}
+                  extras={extras}
                 />
               )}
             </div>
@@ -173,12 +180,39 @@ interface RowProps {
   view: NonNullable<Conversation["live"]>["view"] | null;
   paused: boolean;
   found: boolean;
+  /** The run that is followed, whichever wrote the message. */
+  live: RowProps["view"];
+  isTold: Props["isTold"];
+  extras: Extras;
 }
 
-function Row({ seq, loaded, who, view, paused, found }: RowProps) {
+function Row(props: RowProps) {
+  const { seq, loaded } = props;
   const row = loaded.rows.get(seq);
   if (!row) return isAbsent(loaded, seq) ? null : <Skeleton />;
   if (row.message.role === "tool") return null; // shown with the call that it answers
+  return <Spoken {...props} row={row} />;
+}
+
+function Spoken({
+  seq,
+  row,
+  loaded,
+  who,
+  view,
+  paused,
+  found,
+  live,
+  isTold,
+  extras,
+}: RowProps & { row: StoredMessage }) {
+  const runId = row.run_id ?? null;
+  const told = useTold(
+    runId,
+    row.message.role === "assistant" && isTold(row.message.author),
+    live !== null && live.runId === runId ? live : null,
+  );
+  const before = spokenBefore(loaded, seq);
   const results = resultsOf(row, loaded);
   const open = view !== null && callsOf(row).length > 0 && results.length > 0;
   return (
@@ -190,6 +224,10 @@ function Row({ seq, loaded, who, view, paused, found }: RowProps) {
       view={open ? view : null}
       paused={paused && open}
       found={found}
+      told={told}
+      first={before?.message.role !== "assistant" || before.run_id !== row.run_id}
+      last={seq === loaded.head}
+      extras={extras}
     />
   );
 }
@@ -241,7 +279,7 @@ function estimate(loaded: Loaded, seq: number): number {
   const row = loaded.rows.get(seq);
   if (!row) return isAbsent(loaded, seq) ? 0 : 96;
   if (row.message.role === "tool") return 0;
-  let height = row.message.role === "user" ? 62 : 54;
+  let height = row.message.role === "user" ? 62 : 86;
   for (const part of row.message.parts) {
     if (part.type === "text") height += 24 * Math.max(0, Math.ceil(part.text.length / 88) + lines(part.text) - 1);
     else if (part.type === "tool_call") height += 46;

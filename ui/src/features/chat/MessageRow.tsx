@@ -1,6 +1,7 @@
 /** One message of a thread, as it is read: words, thoughts, calls of tools with their results. */
-import { memo } from "react";
-import type { Message, Part, StoredMessage, ToolCallPart, ToolResultPart } from "~/api/types";
+import { memo, useMemo } from "react";
+import type { Cited, Message, Part, StoredMessage, ToolCallPart, ToolResultPart } from "~/api/types";
+import type { Told } from "~/run/told";
 import type { RunView } from "~/run/view";
 import { t } from "~/strings";
 import { cx } from "~/ui/cx";
@@ -9,9 +10,20 @@ import { JsonView } from "~/ui/JsonView";
 import { Markdown } from "~/ui/Markdown";
 import { TimeAgo } from "~/ui/TimeAgo";
 import { Reasoning } from "./Reasoning";
+import { ToldLines } from "./ToldLines";
 import { MediaView, ToolCard, type ToolState } from "./ToolCard";
 
 export const COLUMN = "mx-auto w-full max-w-[46rem] px-5 max-md:px-4";
+
+/** What others put to a message. */
+export interface Extras {
+  /** Below an answer; `last` is the newest of the thread. */
+  below: (row: StoredMessage, last: boolean) => React.ReactNode;
+  /** Beside what a person said. */
+  beside: (row: StoredMessage) => React.ReactNode;
+  /** Somebody wants to see what an answer cites. */
+  onCite: (source: Cited) => void;
+}
 
 interface Props {
   row: StoredMessage;
@@ -26,12 +38,19 @@ interface Props {
   /** That run waits for an answer. */
   paused: boolean;
   found: boolean;
+  /** What its run was told, that it may cite. */
+  told: Told;
+  /** The first answer of its run: what came to mind stands there. */
+  first: boolean;
+  /** The newest of the thread. */
+  last: boolean;
+  extras: Extras;
 }
 
 export const MessageRow = memo(
-  function MessageRow({ row, continues, who, results, view, paused, found }: Props) {
+  function MessageRow({ row, continues, who, results, view, paused, found, told, first, last, extras }: Props) {
     const { message } = row;
-    if (message.role === "user") return <UserMessage row={row} found={found} />;
+    if (message.role === "user") return <UserMessage row={row} found={found} beside={extras.beside} />;
     if (message.role === "system") return <SystemMessage message={message} />;
     return (
       <article
@@ -41,7 +60,11 @@ export const MessageRow = memo(
         className={cx(COLUMN, "group/message", continues ? "pt-2.5" : "pt-6", found && "found relative")}
       >
         {!continues && <Head who={who} row={row} />}
-        <div className="space-y-2.5">{parts(message.parts, results, view, paused)}</div>
+        <div className="space-y-2.5">
+          {first && <ToldLines told={told} onCite={extras.onCite} />}
+          {parts(message.parts, results, view, paused, told, extras.onCite)}
+        </div>
+        {textOf(message).trim() !== "" && extras.below(row, last)}
       </article>
     );
   },
@@ -51,6 +74,10 @@ export const MessageRow = memo(
     a.found === b.found &&
     a.paused === b.paused &&
     a.view === b.view &&
+    a.told === b.told &&
+    a.first === b.first &&
+    a.last === b.last &&
+    a.extras === b.extras &&
     a.results.length === b.results.length &&
     a.results.every((result, at) => result === b.results[at]),
 );
@@ -68,12 +95,19 @@ function Head({ who, row }: { who: React.ReactNode; row: StoredMessage }) {
   );
 }
 
-function parts(list: readonly Part[], results: Props["results"], view: RunView | null, paused: boolean) {
+function parts(
+  list: readonly Part[],
+  results: Props["results"],
+  view: RunView | null,
+  paused: boolean,
+  told: Told,
+  onCite: Extras["onCite"],
+) {
   let call = -1;
   return list.map((part, at) => {
     switch (part.type) {
       case "text":
-        return part.text.trim() === "" ? null : <Words key={at} text={part.text} />;
+        return part.text.trim() === "" ? null : <Words key={at} text={part.text} told={told} onCite={onCite} />;
       case "reasoning":
         return <Reasoning key={at} text={part.text} redacted={Boolean(part.redacted) && !part.text} />;
       case "media":
@@ -88,9 +122,14 @@ function parts(list: readonly Part[], results: Props["results"], view: RunView |
 }
 
 /** Words of an answer; structured output is a JSON object and nothing else. */
-function Words({ text }: { text: string }) {
+function Words({ text, told, onCite }: { text: string; told: Told; onCite: Extras["onCite"] }) {
+  const sources = useMemo(() => new Set(told.sources.keys()), [told]);
   if (/^\s*\{[\s\S]*\}\s*$/.test(text) && isJson(text)) return <JsonView value={text} label={t.chat.output} />;
-  return <Markdown text={text} className="text-md" />;
+  const cite = (n: number) => {
+    const source = told.sources.get(n);
+    if (source) onCite(source);
+  };
+  return <Markdown text={text} className="text-md" sources={sources} onCite={cite} />;
 }
 
 function isJson(text: string): boolean {
@@ -129,7 +168,7 @@ function Call({
   );
 }
 
-function UserMessage({ row, found }: { row: StoredMessage; found: boolean }) {
+function UserMessage({ row, found, beside }: { row: StoredMessage; found: boolean; beside: Extras["beside"] }) {
   const { message } = row;
   return (
     <article
@@ -138,6 +177,7 @@ function UserMessage({ row, found }: { row: StoredMessage; found: boolean }) {
       aria-label={t.chat.you}
       className={cx(COLUMN, "group/message flex items-end justify-end gap-1 pt-6")}
     >
+      {beside(row)}
       <CopyButton
         text={() => textOf(message)}
         className="opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100"

@@ -14,6 +14,7 @@ import { Empty, Failure, Loading } from "~/ui/States";
 import { toastError } from "~/ui/Toasts";
 import { AgentPicker, Avatar } from "./AgentPicker";
 import { Composer } from "./Composer";
+import { inputOf, takesJson } from "./input";
 
 /** The composer of a thread that does not exist yet; goes to it once it does. */
 export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
@@ -29,7 +30,7 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
     if (!agent) return false;
     setBusy(true);
     try {
-      const run = await api.startRun({ target: agent.name, input: text }, randomKey());
+      const run = await api.startRun({ target: agent.name, input: inputOf(agent, text) }, randomKey());
       client.setQueryData(threadRunsQuery(run.thread_id).queryKey, [run]);
       void client.invalidateQueries({ queryKey: ["threads"] });
       await navigate({ to: "/chat/$thread", params: { thread: run.thread_id } });
@@ -49,6 +50,7 @@ export function StartBox({ autoFocus }: { autoFocus?: boolean }) {
     <Composer
       draft="new"
       agent={agent?.name ?? null}
+      json={takesJson(agent ?? undefined)}
       busy={busy}
       stopping={false}
       autoFocus={autoFocus ?? false}

@@ -1,10 +1,12 @@
 /** One thread: all its messages, the run at work in it, and the composer. */
 import { useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { agentsQuery, threadQuery } from "~/api/queries";
 import type { Agent } from "~/api/types";
 import { isEnded } from "~/api/types";
+import { questionsOf } from "~/run/standing";
+import type { LiveRun } from "~/run/useRun";
 import { t } from "~/strings";
 import { DemoBadge, DemoMark } from "~/ui/Badge";
 import { IconButton } from "~/ui/Button";
@@ -14,9 +16,10 @@ import { Failure, Loading } from "~/ui/States";
 import { AgentPicker, Avatar } from "./AgentPicker";
 import { Composer } from "./Composer";
 import { FindBar } from "./FindBar";
+import { inputOf, takesJson } from "./input";
 import { LiveTail } from "./LiveTail";
 import { type ListHandle, MessageList } from "./MessageList";
-import { COLUMN, textOf } from "./MessageRow";
+import { COLUMN, type Extras, textOf } from "./MessageRow";
 import { useConversation } from "./useConversation";
 
 interface Props {
@@ -27,9 +30,13 @@ interface Props {
   before?: ReactNode;
   /** At the right end of the head. */
   actions?: ReactNode;
+  /** Why a run rests before its end, and how it goes on. */
+  rest: (live: LiveRun) => ReactNode;
+  /** Below and beside messages; must stay the same object. */
+  extras: Extras;
 }
 
-export function ThreadView({ threadId, jump, before, actions }: Props) {
+export function ThreadView({ threadId, jump, before, actions, rest, extras }: Props) {
   const thread = useQuery(threadQuery(threadId));
   const agents = useQuery(agentsQuery);
   const conversation = useConversation(threadId);
@@ -41,12 +48,15 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
   const target = chosen ?? thread.data?.target ?? conversation.run?.target ?? null;
   const agent = agents.data?.find(({ name }) => name === target);
 
-  useEffect(() => {
-    if (jump) list.current?.goTo(jump.seq);
-  }, [jump]);
+  const { messages, status } = conversation;
+  const shown = useJump(jump, messages.ready, list);
   const onFound = useCallback((seq: number | null) => {
     setFoundSeq(seq);
     if (seq !== null) list.current?.goTo(seq);
+  }, []);
+  const goTo = useCallback((seq: number) => {
+    setFoundSeq(seq);
+    list.current?.goTo(seq);
   }, []);
   const closeFind = useCallback(() => {
     setFinding(false);
@@ -60,16 +70,21 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
   });
 
   const send = async (text: string) => {
-    const sent = target !== null && (await conversation.send(target, text));
+    const sent = target !== null && (await conversation.send(target, inputOf(agent, text)));
     if (sent) list.current?.toEnd();
     return sent;
   };
   const who = useWho(agents.data, target);
   const again = useAgain(conversation, target);
-  const { messages, status } = conversation;
-  const title = thread.data?.title || t.common.untitled;
+  const isTold = (author: string | null | undefined) => {
+    const teller = agents.data?.find(({ name }) => name === (author ?? target));
+    return Boolean(teller?.memory || teller?.knowledge?.length);
+  };
+  const title = thread.data?.title || thread.data?.target || t.common.untitled;
   const failure = messages.error ?? thread.error;
-  const paused = status === "paused";
+  const { live } = conversation;
+  const asks = live !== null && questionsOf(live.view, live.run).length > 0;
+  const blocked = status !== "paused" ? null : asks ? t.chat.waitFirst : t.chat.restsFirst;
 
   return (
     <section aria-label={title} className="relative flex min-w-0 flex-1 flex-col">
@@ -88,7 +103,15 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
       </header>
       <div className="relative flex min-h-0 flex-1 flex-col">
         {finding && (
-          <FindBar messages={messages} query={query} onQuery={setQuery} onFound={onFound} onClose={closeFind} />
+          <FindBar
+            threadId={threadId}
+            messages={messages}
+            query={query}
+            onQuery={setQuery}
+            onFound={onFound}
+            onGo={goTo}
+            onClose={closeFind}
+          />
         )}
         {failure ? (
           <div className={`${COLUMN} pt-10`}>
@@ -106,13 +129,17 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
             conversation={conversation}
             who={who}
             query={finding ? query : ""}
-            foundSeq={finding ? foundSeq : null}
+            foundSeq={finding ? foundSeq : shown}
+            isTold={isTold}
+            extras={extras}
             tail={(continues) => (
               <LiveTail
                 conversation={conversation}
                 continues={continues}
                 who={who(conversation.run?.target)}
                 onAgain={again}
+                rest={rest}
+                onCite={extras.onCite}
               />
             )}
           />
@@ -126,8 +153,9 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
           <Composer
             draft={threadId}
             agent={agent ? target : null}
+            json={takesJson(agent)}
             busy={conversation.busy}
-            blocked={paused ? t.chat.waitFirst : null}
+            blocked={blocked}
             stopping={conversation.stopping}
             autoFocus
             onSend={send}
@@ -139,6 +167,22 @@ export function ThreadView({ threadId, jump, before, actions }: Props) {
       )}
     </section>
   );
+}
+
+/** How long the message that one came for is marked. Milliseconds. */
+const MARKED = 2_500;
+
+/** Goes to a message as soon as it can, and marks it for a while. */
+function useJump(jump: Props["jump"], ready: boolean, list: RefObject<ListHandle | null>): number | null {
+  const [shown, setShown] = useState<number | null>(null);
+  useEffect(() => {
+    if (!jump || !ready) return undefined;
+    list.current?.goTo(jump.seq);
+    setShown(jump.seq);
+    const timer = setTimeout(() => setShown(null), MARKED);
+    return () => clearTimeout(timer);
+  }, [jump, ready, list]);
+  return shown;
 }
 
 /** The name above an answer, with the mark of the demo model where that is what answered. */

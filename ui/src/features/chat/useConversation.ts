@@ -22,9 +22,8 @@ export interface Conversation {
   pending: string | null;
   sending: boolean;
   stopping: boolean;
-  send: (target: string, text: string) => Promise<boolean>;
+  send: (target: string, input: Json) => Promise<boolean>;
   stop: () => void;
-  answer: (questionId: string, answer: Json) => Promise<void>;
 }
 
 export function useConversation(threadId: string): Conversation {
@@ -51,10 +50,10 @@ export function useConversation(threadId: string): Conversation {
   }, [status]);
 
   const send = useCallback(
-    async (target: string, text: string) => {
+    async (target: string, input: Json) => {
       setSending(true);
       try {
-        const next = await api.startRun({ target, input: text, thread_id: threadId }, randomKey());
+        const next = await api.startRun({ target, input, thread_id: threadId }, randomKey());
         setStarted(next);
         void client.invalidateQueries({ queryKey: ["threads"] });
         return true;
@@ -82,15 +81,8 @@ export function useConversation(threadId: string): Conversation {
       });
   }, [runId, poke]);
 
-  const answer = useCallback(
-    async (questionId: string, value: Json) => {
-      if (runId) poke?.(await api.answerRun(runId, { [questionId]: value }));
-    },
-    [runId, poke],
-  );
-
   const pending = usePending(run, live, messages);
-  return { threadId, messages, live, run, status, busy, pending, sending, stopping, send, stop, answer };
+  return { threadId, messages, live, run, status, busy, pending, sending, stopping, send, stop };
 }
 
 /** The run to look at: the one that is not over, if there is one; else the last. */
@@ -136,6 +128,7 @@ function useRefreshAtRest(
     void client.invalidateQueries({ queryKey: ["threads"] });
     void client.invalidateQueries({ queryKey: ["thread", threadId] });
     void client.invalidateQueries({ queryKey: ["runs"] });
+    void client.invalidateQueries({ queryKey: ["inbox"] });
   }, [stand, status, client, threadId, refresh]);
 }
 

@@ -3,10 +3,12 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowRight, CirclePause } from "lucide-react";
 import type { ReactNode } from "react";
-import { agentsQuery, runsQuery, waitingRunsQuery } from "~/api/queries";
+import { agentsQuery, runsQuery, inboxQuery } from "~/api/queries";
+import { restOf } from "~/run/standing";
 import { t } from "~/strings";
 import { DemoMark, StatusDot } from "~/ui/Badge";
 import { chooseAgent } from "~/ui/prefs";
+import { payloadOf } from "~/ui/question/answers";
 import { TimeAgo } from "~/ui/TimeAgo";
 
 export function HomePage({ start }: { start: ReactNode }) {
@@ -42,26 +44,40 @@ function Heading({ children }: { children: ReactNode }) {
   return <h2 className="mt-12 mb-2.5 text-xs font-medium text-ink-3">{children}</h2>;
 }
 
+/** So many questions stand on the first page; the inbox has all. */
+const MOST = 5;
+
 function Waiting() {
-  const { data } = useQuery(waitingRunsQuery);
-  if (!data || data.length === 0) return null;
+  const { data } = useInfiniteQuery(inboxQuery);
+  const items = data?.pages.flatMap((page) => page.items) ?? [];
+  if (items.length === 0) return null;
   return (
     <section aria-label={t.home.waiting}>
       <Heading>{t.home.waiting}</Heading>
       <ul className="overflow-hidden rounded-lg border border-warn-line bg-warn-soft">
-        {data.map((run) => (
-          <li key={run.id} className="border-b border-warn-line last:border-b-0">
+        {items.slice(0, MOST).map((item) => (
+          <li key={`${item.run_id} ${item.id}`} className="border-b border-warn-line">
             <Link
               to="/chat/$thread"
-              params={{ thread: run.thread_id }}
+              params={{ thread: item.thread_id }}
               className="flex items-center gap-2.5 px-3.5 py-2.5 text-sm hover:bg-hover"
             >
-              <CirclePause aria-hidden size={15} className="text-warn" />
-              <span className="font-medium">{run.target}</span>
-              <TimeAgo at={run.updated_at} className="ml-auto text-ink-2" />
+              <CirclePause aria-hidden size={15} className="shrink-0 text-warn" />
+              <span className="shrink-0 font-medium">{item.target}</span>
+              {item.tool && <code className="shrink-0 font-mono text-xs">{item.tool}</code>}
+              <span className="min-w-0 truncate text-ink-2">{payloadOf(item.payload).text ?? item.thread_title}</span>
+              <TimeAgo at={item.created_at} className="ml-auto shrink-0 text-ink-2" />
             </Link>
           </li>
         ))}
+        <li>
+          <Link
+            to="/inbox"
+            className="flex items-center gap-2.5 px-3.5 py-2.5 text-sm font-medium text-warn hover:bg-hover"
+          >
+            {t.home.inbox(items.length)} <ArrowRight aria-hidden size={14} className="ml-auto" />
+          </Link>
+        </li>
       </ul>
     </section>
   );
@@ -116,11 +132,14 @@ function Recent() {
             <Link
               to="/runs/$run"
               params={{ run: run.id }}
+              search={{}}
               className="flex items-center gap-2.5 rounded-sm px-1 py-2 text-sm hover:bg-hover"
             >
               <StatusDot status={run.status} />
               <span>{run.target}</span>
-              <span className="text-ink-3">{t.status[run.status]}</span>
+              <span className="text-ink-3">
+                {run.status === "paused" ? t.rests[restOf(run)] : t.status[run.status]}
+              </span>
               <TimeAgo at={run.created_at} className="ml-auto text-ink-3" />
             </Link>
           </li>

@@ -115,6 +115,9 @@ function isBad(event: RunEvent): boolean {
   return (
     event.type === "run.failed" ||
     event.type === "node.failed" ||
+    event.type === "model.failed" ||
+    event.type === "effect.unknown" ||
+    (event.type === "run.steered" && event.refused != null) ||
     (event.type === "tool.finished" && event.failed === true)
   );
 }
@@ -145,7 +148,17 @@ function gist(event: RunEvent): string {
       return [event.step, ...(event.changed ?? [])].join(" ");
     case "limit.reached":
       return event.message;
+    case "run.steered":
+      return `${event.command} · ${event.by}${event.refused ? `: ${event.refused}` : ""}`;
+    case "run.paused":
+      return event.reason ?? "question";
+    case "memory.recalled":
+      return t.chat.recalled(event.ids.length);
+    case "knowledge.found":
+      return [...new Set(event.sources.map(({ name }) => name))].join(", ");
     case "custom":
+    case "effect.started":
+    case "effect.unknown":
       return event.name;
     default:
       return oneLine(Object.fromEntries(Object.entries(event).filter(([key]) => key !== "type")));

@@ -1,27 +1,39 @@
 /** One run, live: how it stands, what it used, its timeline, its events, its data. */
-import { Tabs } from "@base-ui/react/tabs";
 import { Link } from "@tanstack/react-router";
-import { ArrowLeft, MessageSquare, OctagonX } from "lucide-react";
-import { type ReactNode, useState } from "react";
-import { api } from "~/api/client";
-import { isEnded, type Json, type Question, type Status } from "~/api/types";
+import { ArrowLeft, MessageSquare } from "lucide-react";
+import type { ReactNode } from "react";
+import { isEnded, type RunTab, type Status } from "~/api/types";
 import { statusOf } from "~/run/follower";
+import { standingOf } from "~/run/standing";
 import { type LiveRun, useRun } from "~/run/useRun";
 import { t } from "~/strings";
 import { StatusPill } from "~/ui/Badge";
-import { Button, buttonClass, Hint } from "~/ui/Button";
+import { buttonClass, Hint } from "~/ui/Button";
 import { CopyButton } from "~/ui/CopyButton";
 import { cost, count, duration, moment, short } from "~/ui/format";
 import { JsonView } from "~/ui/JsonView";
-import { QuestionCard } from "~/ui/QuestionCard";
 import { Failure, Loading } from "~/ui/States";
+import { TabHead, TabPanel, Tabs } from "~/ui/Tabs";
 import { TimeAgo } from "~/ui/TimeAgo";
-import { toastError } from "~/ui/Toasts";
 import { useNow } from "~/ui/useNow";
 import { EventList } from "./EventList";
 import { Timeline } from "./Timeline";
 
-export function RunPage({ runId }: { runId: string }) {
+interface Slots {
+  tab: RunTab;
+  onTab: (tab: RunTab) => void;
+  /** What can be done to the run. */
+  controls: (live: LiveRun) => ReactNode;
+  /** Why it rests before its end, and how it goes on. */
+  rest: (live: LiveRun) => ReactNode;
+  /** Above the tabs: what it is compared with. */
+  above: (live: LiveRun) => ReactNode;
+  history: (live: LiveRun) => ReactNode;
+  /** What was said of it, and a way to say it. */
+  feedback: ReactNode;
+}
+
+export function RunPage({ runId, ...slots }: Slots & { runId: string }) {
   const live = useRun(runId);
   if (!live || (!live.run && !live.error && live.view.seq === 0)) return <Loading className="flex-1" />;
   if (live.error && live.view.seq === 0 && !live.run) {
@@ -31,12 +43,23 @@ export function RunPage({ runId }: { runId: string }) {
       </div>
     );
   }
-  return <Loaded runId={runId} live={live} />;
+  return <Loaded runId={runId} live={live} {...slots} />;
 }
 
-function Loaded({ runId, live }: { runId: string; live: LiveRun }) {
+function Loaded({
+  runId,
+  live,
+  tab,
+  onTab,
+  controls,
+  rest,
+  above,
+  history,
+  feedback,
+}: Slots & { runId: string; live: LiveRun }) {
   const { view, run } = live;
   const status = statusOf(live);
+  const standing = standingOf(status, view, run);
   const target = view.target || run?.target || runId;
   return (
     <div className="min-h-0 flex-1 overflow-y-auto">
@@ -50,75 +73,60 @@ function Loaded({ runId, live }: { runId: string; live: LiveRun }) {
         </Link>
         <header className="flex flex-wrap items-center gap-x-3 gap-y-2">
           <h1 className="truncate text-xl font-semibold tracking-tight">{target}</h1>
-          <StatusPill status={status} />
+          <StatusPill status={status} rests={t.rests[standing]} />
           {live.connection === "waiting" && !isEnded(status) && (
             <span role="status" className="text-sm text-warn">
               {t.chat.reconnecting}
             </span>
           )}
-          <div className="ml-auto flex items-center gap-2 max-md:ml-0 max-md:w-full">
-            {run && (
-              <Link to="/chat/$thread" params={{ thread: run.thread_id }} className={buttonClass("plain")}>
-                <MessageSquare aria-hidden size={14} /> {t.runs.openThread}
-              </Link>
-            )}
-            {!isEnded(status) && <CancelButton runId={runId} live={live} />}
-          </div>
+          {run && (
+            <Link
+              to="/chat/$thread"
+              params={{ thread: run.thread_id }}
+              className={buttonClass("quiet", false, "ml-auto max-md:ml-0")}
+            >
+              <MessageSquare aria-hidden size={14} /> {t.runs.openThread}
+            </Link>
+          )}
         </header>
         <p className="mt-1 flex items-center gap-1 text-xs text-ink-3">
           <span className="truncate font-mono">{runId}</span>
           <CopyButton text={runId} label={t.runs.copyId} />
         </p>
+        <div className="mt-4">{controls(live)}</div>
+        {above(live)}
+        {status === "paused" && <div className="mt-5 max-w-3xl space-y-3">{rest(live)}</div>}
         <Stats live={live} status={status} />
         <Outcome live={live} status={status} />
-        <Tabs.Root defaultValue="timeline" className="mt-7">
-          <Tabs.List className="relative flex gap-5 border-b border-line">
-            <TabHead value="timeline">{t.runs.timeline}</TabHead>
-            <TabHead value="events">
-              {t.runs.events} <span className="tnum text-ink-3">{count(view.events.length)}</span>
-            </TabHead>
-            <TabHead value="data">{t.runs.data}</TabHead>
-            <Tabs.Indicator className="absolute bottom-[-1px] left-[var(--active-tab-left)] h-0.5 w-[var(--active-tab-width)] rounded-full bg-accent transition-all duration-150" />
-          </Tabs.List>
-          <Tabs.Panel value="timeline" className="pt-5 outline-offset-4">
+        {isEnded(status) && feedback}
+        <Tabs
+          value={tab}
+          onChange={onTab}
+          className="mt-7"
+          heads={
+            <>
+              <TabHead value="timeline">{t.runs.timeline}</TabHead>
+              <TabHead value="history">{t.travel.title}</TabHead>
+              <TabHead value="events">
+                {t.runs.events} <span className="tnum text-ink-3">{count(view.events.length)}</span>
+              </TabHead>
+              <TabHead value="data">{t.runs.data}</TabHead>
+            </>
+          }
+        >
+          <TabPanel value="timeline">
             <Timeline view={view} />
-          </Tabs.Panel>
-          <Tabs.Panel value="events" className="pt-4 outline-offset-4">
+          </TabPanel>
+          <TabPanel value="history">{history(live)}</TabPanel>
+          <TabPanel value="events">
             <EventList events={view.events} />
-          </Tabs.Panel>
-          <Tabs.Panel value="data" className="pt-5 outline-offset-4">
+          </TabPanel>
+          <TabPanel value="data">
             <Data live={live} />
-          </Tabs.Panel>
-        </Tabs.Root>
+          </TabPanel>
+        </Tabs>
       </div>
     </div>
-  );
-}
-
-function TabHead({ value, children }: { value: string; children: ReactNode }) {
-  return (
-    <Tabs.Tab
-      value={value}
-      className="flex h-9 items-center gap-1.5 text-sm text-ink-2 hover:text-ink data-[active]:font-medium data-[active]:text-ink"
-    >
-      {children}
-    </Tabs.Tab>
-  );
-}
-
-function CancelButton({ runId, live }: { runId: string; live: LiveRun }) {
-  const [busy, setBusy] = useState(false);
-  const cancel = () => {
-    setBusy(true);
-    api.cancelRun(runId).then(live.poke, (error: unknown) => {
-      setBusy(false);
-      toastError(error);
-    });
-  };
-  return (
-    <Button look="danger" disabled={busy} onClick={cancel}>
-      <OctagonX aria-hidden size={14} /> {t.runs.cancel}
-    </Button>
   );
 }
 
@@ -182,18 +190,6 @@ function Stat({ name, note, children }: { name: string; note?: ReactNode; childr
 
 function Outcome({ live, status }: { live: LiveRun; status: Status }) {
   const { view, run } = live;
-  const answer = async (question: Question, value: Json) =>
-    live.poke(await api.answerRun(view.runId, { [question.id]: value }));
-  if (status === "paused") {
-    const questions = view.questions.length > 0 ? view.questions : (run?.questions ?? []);
-    return (
-      <div className="mt-5 max-w-2xl space-y-3">
-        {questions.map((question) => (
-          <QuestionCard key={question.id} question={question} onAnswer={(value) => answer(question, value)} />
-        ))}
-      </div>
-    );
-  }
   if (status === "failed" || status === "dead") {
     const words = view.error ? `${view.error.message}\n${view.error.code}` : (run?.error ?? t.common.unknown);
     return <Failure className="mt-5" title={status === "dead" ? t.chat.dead : t.chat.failed} error={words} />;

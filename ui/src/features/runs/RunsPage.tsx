@@ -5,6 +5,7 @@ import { Activity } from "lucide-react";
 import { useMemo } from "react";
 import { runsQuery, threadsQuery } from "~/api/queries";
 import { isLive, type Run, type Status, STATUSES } from "~/api/types";
+import { restOf } from "~/run/standing";
 import { t } from "~/strings";
 import { StatusDot } from "~/ui/Badge";
 import { Button, buttonClass } from "~/ui/Button";
@@ -137,13 +138,14 @@ function RunRow({ run, title }: { run: Run; title: string | undefined }) {
                 : "text-ink-2",
           )}
         >
-          {t.status[run.status]}
+          {run.status === "paused" ? t.rests[restOf(run)] : t.status[run.status]}
         </span>
       </span>
       <span role="cell" className="min-w-0 max-md:col-start-1 max-md:row-start-1">
         <Link
           to="/runs/$run"
           params={{ run: run.id }}
+          search={{}}
           className="flex items-baseline gap-2.5 after:absolute after:inset-0"
         >
           <span className="font-medium">{run.target}</span>

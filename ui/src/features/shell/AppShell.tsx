@@ -1,18 +1,25 @@
 /** The frame of the application: navigation, state of the server, and room for a page. */
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import {
   Activity,
+  Brain,
   Command,
   Home,
+  Inbox,
+  KeyRound,
+  Library,
   Menu as MenuIcon,
   MessageSquare,
   MessagesSquare,
   PanelLeft,
+  ScrollText,
+  ShieldCheck,
+  Wrench,
   type LucideIcon,
 } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { healthQuery } from "~/api/queries";
+import { healthQuery, inboxQuery } from "~/api/queries";
 import { t } from "~/strings";
 import { DemoBadge } from "~/ui/Badge";
 import { Hint, IconButton } from "~/ui/Button";
@@ -30,7 +37,18 @@ const CommandPalette = lazy(() => import("./CommandPalette"));
 const ShortcutList = lazy(() => import("./ShortcutList"));
 
 interface Entry {
-  to: "/" | "/chat" | "/threads" | "/runs";
+  to:
+    | "/"
+    | "/inbox"
+    | "/chat"
+    | "/threads"
+    | "/runs"
+    | "/memory"
+    | "/knowledge"
+    | "/tools"
+    | "/secrets"
+    | "/policy"
+    | "/audit";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -38,9 +56,16 @@ interface Entry {
 
 const ENTRIES: readonly Entry[] = [
   { to: "/", label: t.nav.home, icon: Home, keys: "g h" },
+  { to: "/inbox", label: t.nav.inbox, icon: Inbox, keys: "g i" },
   { to: "/chat", label: t.nav.chat, icon: MessageSquare, keys: "g c" },
   { to: "/threads", label: t.nav.threads, icon: MessagesSquare, keys: "g t" },
   { to: "/runs", label: t.nav.runs, icon: Activity, keys: "g r" },
+  { to: "/memory", label: t.nav.memory, icon: Brain, keys: "g m" },
+  { to: "/knowledge", label: t.nav.knowledge, icon: Library, keys: "g k" },
+  { to: "/tools", label: t.nav.tools, icon: Wrench, keys: "g o" },
+  { to: "/secrets", label: t.nav.secrets, icon: KeyRound, keys: "g s" },
+  { to: "/policy", label: t.nav.policy, icon: ShieldCheck, keys: "g p" },
+  { to: "/audit", label: t.nav.audit, icon: ScrollText, keys: "g a" },
 ];
 
 export function AppShell() {
@@ -49,6 +74,7 @@ export function AppShell() {
   const { palette, help, menu } = useShell();
   const { pathname } = useLocation();
   useShortcuts();
+  useCountInTitle();
   useEffect(() => useShell.setState({ menu: false }), [pathname]);
   const loadedPalette = useOnce(palette);
   const loadedHelp = useOnce(help);
@@ -86,6 +112,52 @@ export function AppShell() {
   );
 }
 
+/** How many questions are open; "100+" where there are more than are asked for at once. */
+function useOpenQuestions(): { count: number; words: string } {
+  const { data } = useInfiniteQuery(inboxQuery);
+  const count = data?.pages.reduce((sum, page) => sum + page.items.length, 0) ?? 0;
+  return { count, words: `${count}${data?.pages.at(-1)?.next ? "+" : ""}` };
+}
+
+/** Whoever looks at another tab sees it too. */
+function useCountInTitle(): void {
+  const { count, words } = useOpenQuestions();
+  useEffect(() => {
+    document.title = count > 0 ? `(${words}) ${t.app}` : t.app;
+  }, [count, words]);
+}
+
+/** On a phone the way to the inbox is always in sight while something waits there. */
+function TopInbox() {
+  const { count, words } = useOpenQuestions();
+  if (count === 0) return null;
+  return (
+    <Link
+      to="/inbox"
+      aria-label={t.nav.inboxWith(words)}
+      className="relative grid size-9 place-items-center rounded-md text-ink-2 hover:bg-hover"
+    >
+      <Inbox aria-hidden size={17} />
+      <Count words={words} className="absolute -top-0.5 -right-0.5" />
+    </Link>
+  );
+}
+
+function Count({ words, className }: { words: string; className?: string }) {
+  return (
+    <span
+      aria-hidden
+      data-inbox-count
+      className={cx(
+        "tnum inline-grid h-4.5 min-w-4.5 place-items-center rounded-full bg-accent px-1 text-2xs font-semibold text-on-accent",
+        className,
+      )}
+    >
+      {words}
+    </span>
+  );
+}
+
 /** True from the first time on: a lazy part is loaded when it is first wanted, and stays. */
 function useOnce(wanted: boolean): boolean {
   const [was, setWas] = useState(wanted);
@@ -106,6 +178,7 @@ function TopBar() {
       </Link>
       <span className="ml-auto flex items-center gap-1">
         <ServerDemo />
+        <TopInbox />
         <IconButton label={t.palette.open} onClick={() => useShell.setState({ palette: true })}>
           <Command size={16} />
         </IconButton>
@@ -170,16 +243,22 @@ function NavContent({ wide }: { wide: boolean }) {
 }
 
 function NavItem({ entry: { to, label, icon: Icon, keys }, wide }: { entry: Entry; wide: boolean }) {
+  const open = useOpenQuestions();
+  const waiting = to === "/inbox" && open.count > 0;
   const link = (
     <Link
       to={to}
       activeOptions={{ exact: to === "/" }}
-      aria-label={label}
+      aria-label={waiting ? t.nav.inboxWith(open.words) : label}
       activeProps={{ className: "bg-active text-ink font-medium" }}
       inactiveProps={{ className: "text-ink-2 hover:bg-hover hover:text-ink" }}
-      className={cx("flex h-8 items-center gap-2.5 rounded-md text-sm max-md:h-10", wide ? "px-2" : "justify-center")}
+      className={cx(
+        "relative flex h-8 items-center gap-2.5 rounded-md text-sm max-md:h-10",
+        wide ? "px-2" : "justify-center",
+      )}
     >
       <Icon aria-hidden size={16} /> {wide && label}
+      {waiting && <Count words={open.words} className={wide ? "ml-auto" : "absolute -top-1 -right-1"} />}
     </Link>
   );
   return (

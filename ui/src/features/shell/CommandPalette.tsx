@@ -5,15 +5,22 @@ import { Command } from "cmdk";
 import {
   Activity,
   Bot,
+  Brain,
   Home,
+  Inbox,
+  KeyRound,
   Keyboard,
+  Library,
   MessageSquare,
   MessagesSquare,
   Monitor,
   Moon,
   PanelLeft,
+  ScrollText,
+  ShieldCheck,
   SquarePen,
   Sun,
+  Wrench,
 } from "lucide-react";
 import type { ReactNode } from "react";
 import { agentsQuery, threadsQuery } from "~/api/queries";
@@ -61,6 +68,9 @@ function Palette({ close }: { close: () => void }) {
           <Item icon={<Home size={15} />} keys="g h" onSelect={run(() => void navigate({ to: "/" }))}>
             {t.nav.home}
           </Item>
+          <Item icon={<Inbox size={15} />} keys="g i" onSelect={run(() => void navigate({ to: "/inbox" }))}>
+            {t.nav.inbox}
+          </Item>
           <Item icon={<MessagesSquare size={15} />} keys="g t" onSelect={run(() => void navigate({ to: "/threads" }))}>
             {t.nav.threads}
           </Item>
@@ -70,6 +80,32 @@ function Palette({ close }: { close: () => void }) {
             onSelect={run(() => void navigate({ to: "/runs", search: {} }))}
           >
             {t.nav.runs}
+          </Item>
+          <Item
+            icon={<Brain size={15} />}
+            keys="g m"
+            onSelect={run(() => void navigate({ to: "/memory", search: {} }))}
+          >
+            {t.nav.memory}
+          </Item>
+          <Item icon={<Library size={15} />} keys="g k" onSelect={run(() => void navigate({ to: "/knowledge" }))}>
+            {t.nav.knowledge}
+          </Item>
+          <Item icon={<Wrench size={15} />} keys="g o" onSelect={run(() => void navigate({ to: "/tools" }))}>
+            {t.nav.tools}
+          </Item>
+          <Item icon={<KeyRound size={15} />} keys="g s" onSelect={run(() => void navigate({ to: "/secrets" }))}>
+            {t.nav.secrets}
+          </Item>
+          <Item icon={<ShieldCheck size={15} />} keys="g p" onSelect={run(() => void navigate({ to: "/policy" }))}>
+            {t.nav.policy}
+          </Item>
+          <Item
+            icon={<ScrollText size={15} />}
+            keys="g a"
+            onSelect={run(() => void navigate({ to: "/audit", search: {} }))}
+          >
+            {t.nav.audit}
           </Item>
         </Group>
         {agents.data && agents.data.length > 0 && (
@@ -100,7 +136,7 @@ function Palette({ close }: { close: () => void }) {
                 icon={<MessageSquare size={15} />}
                 onSelect={run(() => void navigate({ to: "/chat/$thread", params: { thread: thread.id } }))}
               >
-                {thread.title || t.common.untitled}
+                {thread.title || thread.target || t.common.untitled}
               </Item>
             ))}
         </Group>

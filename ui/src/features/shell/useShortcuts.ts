@@ -13,8 +13,15 @@ export function useShortcuts(): void {
     "/": () => document.querySelector<HTMLInputElement>("[data-search]")?.focus(),
     c: () => void navigate({ to: "/chat" }),
     "g h": () => void navigate({ to: "/" }),
+    "g i": () => void navigate({ to: "/inbox" }),
     "g c": () => void navigate({ to: "/chat" }),
     "g t": () => void navigate({ to: "/threads" }),
     "g r": () => void navigate({ to: "/runs", search: {} }),
+    "g m": () => void navigate({ to: "/memory", search: {} }),
+    "g k": () => void navigate({ to: "/knowledge" }),
+    "g o": () => void navigate({ to: "/tools" }),
+    "g s": () => void navigate({ to: "/secrets" }),
+    "g p": () => void navigate({ to: "/policy" }),
+    "g a": () => void navigate({ to: "/audit", search: {} }),
   });
 }

@@ -1,6 +1,7 @@
-/** What can be done to a thread: rename, delete. */
+/** What can be done to a thread: rename, look into its past, delete. */
 import { useQueryClient } from "@tanstack/react-query";
-import { Ellipsis, Pencil, Trash2 } from "lucide-react";
+import { useNavigate } from "@tanstack/react-router";
+import { Ellipsis, History, Pencil, Trash2 } from "lucide-react";
 import { type FormEvent, useId, useState } from "react";
 import { api } from "~/api/client";
 import type { Thread } from "~/api/types";
@@ -16,13 +17,14 @@ export function ThreadActions({
   onDeleted,
   small,
 }: {
-  thread: Pick<Thread, "id" | "title">;
+  thread: Pick<Thread, "id" | "title" | "target">;
   onDeleted?: () => void;
   small?: boolean;
 }) {
   const [open, setOpen] = useState<"rename" | "delete" | null>(null);
   const client = useQueryClient();
-  const title = thread.title || t.common.untitled;
+  const navigate = useNavigate();
+  const title = thread.title || thread.target || t.common.untitled;
   const refresh = () => {
     void client.invalidateQueries({ queryKey: ["threads"] });
     void client.invalidateQueries({ queryKey: ["thread", thread.id] });
@@ -46,6 +48,12 @@ export function ThreadActions({
       >
         <MenuItem icon={<Pencil aria-hidden size={14} />} onSelect={() => setOpen("rename")}>
           {t.chat.rename}
+        </MenuItem>
+        <MenuItem
+          icon={<History aria-hidden size={14} />}
+          onSelect={() => void navigate({ to: "/threads/$thread/history", params: { thread: thread.id } })}
+        >
+          {t.travel.title}
         </MenuItem>
         <MenuItem icon={<Trash2 aria-hidden size={14} />} onSelect={() => setOpen("delete")} danger>
           {t.chat.delete}

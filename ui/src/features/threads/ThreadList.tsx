@@ -76,7 +76,7 @@ export function ThreadList({ current, onNew, onGone }: Props) {
                   )}
                 >
                   <span className={cx("truncate text-sm", here ? "font-medium" : "text-ink")}>
-                    {thread.title || t.common.untitled}
+                    {thread.title || thread.target || t.common.untitled}
                   </span>
                   <span className="truncate text-xs text-ink-3">
                     {thread.target && `${thread.target} · `}

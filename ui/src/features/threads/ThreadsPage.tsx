@@ -70,7 +70,7 @@ export function ThreadsPage() {
                   params={{ thread: thread.id }}
                   className="block truncate font-medium after:absolute after:inset-0"
                 >
-                  {thread.title || t.common.untitled}
+                  {thread.title || thread.target || t.common.untitled}
                 </Link>
                 <span className="truncate text-xs text-ink-3 md:hidden">
                   {thread.target} · {t.threads.messages(thread.head_seq)}

@@ -1,5 +1,5 @@
 """Checkpointers in PostgreSQL."""
 
-from weft.langgraph.points import PostgresSaver
+from weft.langgraph.savers import PostgresSaver
 
 __all__ = ["PostgresSaver"]

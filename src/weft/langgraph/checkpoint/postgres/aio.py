@@ -1,5 +1,5 @@
-"""Checkpointers in PostgreSQL, for programs with an event loop."""
+"""Checkpointers in PostgreSQL, for code that awaits."""
 
-from weft.langgraph.points import AsyncPostgresSaver
+from weft.langgraph.savers import AsyncPostgresSaver
 
 __all__ = ["AsyncPostgresSaver"]

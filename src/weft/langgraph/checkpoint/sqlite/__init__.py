@@ -1,5 +1,5 @@
-"""Checkpointers in a file."""
+"""Checkpointers in SQLite files."""
 
-from weft.langgraph.points import SqliteSaver
+from weft.langgraph.savers import SqliteSaver
 
 __all__ = ["SqliteSaver"]

@@ -1,5 +1,5 @@
-"""Checkpointers in a file, for programs with an event loop."""
+"""Checkpointers in SQLite files, for code that awaits."""
 
-from weft.langgraph.points import AsyncSqliteSaver
+from weft.langgraph.savers import AsyncSqliteSaver
 
 __all__ = ["AsyncSqliteSaver"]

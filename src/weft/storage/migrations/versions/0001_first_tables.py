@@ -5,6 +5,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from weft.storage import chain
+from weft.storage.migrations.items import create_items
+from weft.storage.migrations.knowledge import create_knowledge
+from weft.storage.migrations.privacy import create_privacy
+from weft.storage.migrations.reports import create_reports
+
 revision = "0001"
 down_revision = None
 
@@ -68,18 +74,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "messages",
-        sa.Column("thread", NUMBER, nullable=False),
-        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("owner", NUMBER, nullable=False),
         sa.Column("run", NUMBER, nullable=True),
         sa.Column("conversation", sa.Text(), nullable=False),
         sa.Column("at", SECONDS, nullable=False),
         sa.Column("tokens", NUMBER, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("thread", "seq", name="messages_pk"),
+        sa.PrimaryKeyConstraint("key", name="messages_pk"),
     )
     op.create_index(
-        "messages_nested", "messages", ["thread", "conversation", "seq"], unique=False, **_where("conversation <> ''")
+        "messages_nested", "messages", ["conversation", "key"], unique=False, **_where("conversation <> ''")
     )
     op.create_table(
         "owners",
@@ -248,6 +253,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("trail", "point", "task", "idx", name="trail_writes_pk"),
     )
     op.create_index("runs_line", "runs", ["thread", "n"], unique=False, **_where("status = 'queued'"))
+    op.create_index("runs_paused", "runs", ["thread"], unique=False, **_where("status = 'paused'"))
     op.create_table(
         "inbox",
         sa.Column("run", NUMBER, nullable=False),
@@ -331,8 +337,223 @@ def upgrade() -> None:
         sa.Column("tally", NUMBER, nullable=False),
         sa.Column("run", NUMBER, nullable=False),
         sa.Column("fence", NUMBER, nullable=False),
+        sa.Column("chore", NUMBER, nullable=False),
         sa.Column("nanos", NUMBER, nullable=False),
         sa.Column("tokens", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("id", "tally", name="reservations_pk"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "routers",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", NUMBER, nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", "version", name="routers_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "answers",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.Column("expires_at", SECONDS, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "digest", name="answers_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("answers_expiry", "answers", ["workspace", "expires_at"])
+    op.create_index("answers_thread", "answers", ["thread"])
+    op.create_table(
+        "policies",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", NUMBER, nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", "version", name="policies_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "audit",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("run", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("decision", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("arguments", sa.LargeBinary(), nullable=False),
+        sa.Column("result", sa.LargeBinary(), nullable=True),
+        sa.Column("failed", NUMBER, nullable=False),
+        sa.Column("duration", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "at", "run_id", "seq", name="audit_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "shelves",
+        _number(),
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("owner", NUMBER, nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("of_thread", sa.Text(), nullable=False),
+        sa.Column("revision", NUMBER, nullable=False),
+        sa.Column("erased", NUMBER, nullable=False),
+        sa.Column("space", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("n", name="shelves_pk"),
+        sa.UniqueConstraint(
+            "workspace", "owner", "agent", "of_thread", name="shelves_workspace_owner_agent_of_thread_uq"
+        ),
+    )
+    op.create_table(
+        "memories",
+        _number(),
+        sa.Column("shelf", NUMBER, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("version", NUMBER, nullable=False),
+        sa.Column("revision", NUMBER, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("attribute", sa.Text(), nullable=False),
+        sa.Column("relation", sa.Text(), nullable=False),
+        sa.Column("object", sa.Text(), nullable=False),
+        sa.Column("valid_from", SECONDS, nullable=False),
+        sa.Column("valid_to", SECONDS, nullable=True),
+        sa.Column("until", SECONDS, nullable=True),
+        sa.Column("known_from", SECONDS, nullable=False),
+        sa.Column("known_to", SECONDS, nullable=True),
+        sa.Column("expires_at", SECONDS, nullable=True),
+        sa.Column("trust", sa.Text(), nullable=False),
+        sa.Column("importance", SECONDS, nullable=False),
+        sa.Column("pinned", NUMBER, nullable=False),
+        sa.Column("rejected", sa.Text(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=True),
+        sa.Column("embedder", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("n", name="memories_pk"),
+        sa.UniqueConstraint("shelf", "id", "version", name="memories_shelf_id_version_uq"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("memories_shelf_revision_ix", "memories", ["shelf", "revision"], unique=False)
+    op.create_index("memories_shelf_digest_ix", "memories", ["shelf", "digest"], unique=False)
+    op.create_index(
+        "memories_shelf_subject_attribute_object_ix",
+        "memories",
+        ["shelf", "subject", "attribute", "object"],
+        unique=False,
+    )
+    op.create_table(
+        "memory_sources",
+        sa.Column("shelf", NUMBER, nullable=False),
+        sa.Column("memory", sa.Text(), nullable=False),
+        sa.Column("of_thread", sa.Text(), nullable=False),
+        sa.Column("message", NUMBER, nullable=False),
+        sa.Column("of_run", sa.Text(), nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.PrimaryKeyConstraint("shelf", "memory", "of_thread", "message", "of_run", name="memory_sources_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", name="secrets_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "tools",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", name="tools_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "audit_links",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("n", NUMBER, nullable=False),
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("seq", NUMBER, nullable=False),
+        sa.Column("seal", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("workspace", "n", name="audit_links_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "blob_uses",
+        sa.Column("workspace", NUMBER, nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("thread", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "sha256", "thread", name="blob_uses_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("blob_uses_thread", "blob_uses", ["thread"])
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in chain.POSTGRES:
+            op.execute(statement)
+    _create_chores()
+    _create_feedback()
+    _create_notes()
+    create_reports()
+    create_items()
+    create_knowledge()
+    create_privacy()
+
+
+def _create_chores() -> None:
+    due = sa.text("status IN ('waiting', 'working')")
+    op.create_table(
+        "chores",
+        _number(),
+        *[sa.Column(name, NUMBER, nullable=False) for name in ("workspace", "owner", "thread", "run")],
+        *[sa.Column(name, sa.Text(), nullable=False) for name in ("kind", "agent", "of", "status")],
+        *[sa.Column(name, SECONDS, nullable=False) for name in ("due_at", "lease")],
+        *[sa.Column(name, NUMBER, nullable=False) for name in ("fence", "tries", "done", "total", "mark")],
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("n", name="chores_pk"),
+        sa.UniqueConstraint("workspace", "kind", "agent", "of", name="chores_workspace_kind_agent_of_uq"),
+    )
+    op.create_index("chores_due", "chores", ["workspace", "due_at"], sqlite_where=due, postgresql_where=due)
+    op.create_index("chores_thread", "chores", ["thread"])
+
+
+def _create_feedback() -> None:
+    op.create_table(
+        "feedback",
+        _number(),
+        *[sa.Column(name, NUMBER, nullable=False) for name in ("workspace", "owner", "thread", "run", "message")],
+        *[sa.Column(name, sa.Text(), nullable=False) for name in ("agent", "kind", "value", "author")],
+        sa.Column("at", SECONDS, nullable=False),
+        sa.PrimaryKeyConstraint("n", name="feedback_pk"),
+    )
+    op.create_index("feedback_thread", "feedback", ["thread"])
+    op.create_index("feedback_agent", "feedback", ["workspace", "agent", "n"])
+
+
+def _create_notes() -> None:
+    op.create_table(
+        "notes",
+        _number(),
+        *[sa.Column(name, NUMBER, nullable=False) for name in ("workspace", "owner", "thread", "run")],
+        *[sa.Column(name, sa.Text(), nullable=False) for name in ("key", "kind", "stage", "agent")],
+        sa.Column("at", SECONDS, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name="notes_pk"),
+        sa.UniqueConstraint("run", "key", name="notes_run_key_uq"),
+    )
+    op.create_index("notes_thread", "notes", ["thread"])

@@ -1,0 +1,5 @@
+"""``BinaryOperatorAggregate``, where ``langgraph.channels.binop`` has it."""
+
+from weft.langgraph.state import BinaryOperatorAggregate
+
+__all__ = ["BinaryOperatorAggregate"]

@@ -1,0 +1,1 @@
+"""Stores for what outlives a thread, as ``langgraph.store`` offers them."""

@@ -1,0 +1,5 @@
+"""Item stores in SQLite files, for code that awaits."""
+
+from weft.langgraph.store.kept import AsyncSqliteStore
+
+__all__ = ["AsyncSqliteStore"]

@@ -1,0 +1,1 @@
+"""Protocols of others over which an app is served."""

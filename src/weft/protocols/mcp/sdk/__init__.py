@@ -1,0 +1,1 @@
+"""The server's door to the ``mcp`` package: nothing else here knows its types."""

@@ -1,0 +1,1 @@
+"""Tools that come with Weft; ``weft.tools.catalogue`` lists them. Each is made when it is asked for."""

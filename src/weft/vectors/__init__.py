@@ -1,0 +1,1 @@
+"""Where vectors are found: one port, an index in memory, and doors to others."""

@@ -1,0 +1,55 @@
+"""A process whose graph puts its steps on record in bursts (``durability="async"``), and dies where it is told.
+
+As ``child``. Forty steps, an effect that must happen once, a nap, and forty steps more.
+"""
+
+import asyncio
+import importlib
+import warnings
+from typing import Any
+
+from tests.kill.child import KEY, Mortal, nursery, on_mortal
+from tests.kill.steered import ME, Notes, happen, steer
+from weft import END, START, App, Context, StateGraph
+from weft.storage import open_store
+
+EACH = 40
+"""Steps before the effect, and after it."""
+SAID = [*map(str, range(EACH)), "did pay", *map(str, range(EACH + 1, 2 * EACH + 1))]
+"""What the graph says in the end."""
+
+
+def graph(path: str) -> Any:
+    async def count(state: Notes) -> Notes:
+        return {"said": [str(len(state.get("said", [])))]}
+
+    def pay(state: Notes, ctx: Context[Any]) -> Notes:
+        return {"said": [happen(path, "pay", ctx.idempotency_key)]}
+
+    async def nap(state: Notes) -> Notes:
+        await asyncio.sleep(0.001)
+        return {}
+
+    def way(state: Notes) -> str:
+        said = len(state.get("said", []))
+        return "pay" if said == EACH else "count" if said < len(SAID) else END
+
+    made = StateGraph(Notes, name="above").add_node(count).add_node("pay", pay, effect="once").add_node(nap)
+    made.add_edge(START, "count").add_conditional_edges("count", way)
+    return made.add_edge("pay", "nap").add_edge("nap", "count").compile(durability="async")
+
+
+async def main(url: str, path: str, when: str = "never", number: str = "0") -> None:
+    app = App(targets=[graph(path)], store=url, lease=3.0)
+    mortal: Any = Mortal(await open_store(url), when, int(number))
+    on_mortal(app, mortal)
+    await app.start()
+    run = await app.submit("above", {}, scope=ME, thread="t", idempotency_key=KEY)
+    print((await steer(app, await app.wait(ME, run.id), path)).status, flush=True)
+    await app.close()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    importlib.import_module("weft.storage.postgres")
+    nursery(main)

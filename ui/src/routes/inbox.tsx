@@ -1,0 +1,2 @@
+/** `/inbox` */
+export { InboxPage as default } from "~/features/inbox/InboxPage";

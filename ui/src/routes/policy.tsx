@@ -1,0 +1,2 @@
+/** `/policy` */
+export { PolicyPage as default } from "~/features/policy/PolicyPage";

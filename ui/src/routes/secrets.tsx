@@ -1,0 +1,2 @@
+/** `/secrets` */
+export { SecretsPage as default } from "~/features/secrets/SecretsPage";

@@ -1,0 +1,2 @@
+/** `/tools` */
+export { ToolsPage as default } from "~/features/tools/ToolsPage";

@@ -1,0 +1,45 @@
+/** Threads, and what of them the model sees. */
+import { plural } from "./plural";
+
+export const threads = {
+  threads: {
+    title: "Threads",
+    lead: "Every conversation, kept whole.",
+    empty: "No threads yet",
+    emptyDetail: "A thread begins with the first message of a chat.",
+    search: "Search titles",
+    noMatch: (q: string) => `No thread’s title has “${q}”`,
+    messages: (n: number) => plural(n, "message", "messages"),
+    renameTitle: "Rename thread",
+    renameLabel: "Title",
+    deleteTitle: "Delete this thread?",
+    deleteDetail: (title: string) => `“${title}” goes with all its messages, runs and events. This cannot be undone.`,
+    deleted: "Thread deleted",
+    agent: "Agent",
+    updated: "Updated",
+    name: "Title",
+    size: "Messages",
+    actionsOf: (title: string) => `Actions of ${title}`,
+  },
+  context: {
+    title: "What the model sees",
+    lead: "The context of the next call, by where it comes from.",
+    tokens: (n: string) => `${n} tokens`,
+    startsAt: (n: number) => `Begins at message ${n}`,
+    summary: "Summary of what came before",
+    empty: "Nothing yet: the context is built when the first run starts.",
+    goTo: (n: number) => `Go to message ${n}`,
+    sources: "By source",
+    source: {
+      instructions: "Instructions",
+      tools: "Tools",
+      summary: "Summary",
+      message: "Messages",
+      messages: "Messages",
+      memory: "Memory",
+      thread: "Messages",
+      knowledge: "Documents",
+      repaired: "Repaired",
+    } as Record<string, string>,
+  },
+};
