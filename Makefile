@@ -78,7 +78,7 @@ beside: | setup
 
 pytest: | setup services
 	$(STEP) "pytest"
-	@$(BIN)/pytest -n $(or $(TESTERS),4) --dist worksteal
+	@$(SETUP) pytest
 
 ui-test: | setup
 	@$(SETUP) ui-test

@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts" if os.name == "nt" else "bin") / "python"
+LAST_FAILED = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
 UI = ROOT / "ui"
 BUILT = ROOT / "src" / "weft" / "ui" / "dist"
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -24,6 +25,10 @@ NODE = (20, 19)
 MCP_SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 MCP_NODE = 22
 """The major version of Node.js that the suite needs; where there is an older one, it comes as a package beside it."""
+UNSTEADY = 3
+"""So many tests may fail beside others and be tried again; more is no chance."""
+TESTS_FAILED = 1
+"""What pytest ends with where tests failed; other numbers are other troubles."""
 
 APT = {
     # command: (package, why)
@@ -161,6 +166,34 @@ def _apt() -> "tuple[str, ...]":
     return ()
 
 
+def pytest() -> None:
+    """All tests, several at once. A few that fail there are tried once more, alone; what fails twice is wrong.
+
+    A test that only fails beside others is said at the end: it has a fault too, if only of timing.
+    """
+    several = ("-n", os.environ.get("TESTERS", "4"), "--dist", "worksteal")
+    LAST_FAILED.unlink(missing_ok=True)
+    code = _pytest(*several)
+    failed = _failed()
+    if code != TESTS_FAILED or not 0 < len(failed) <= UNSTEADY:
+        raise SystemExit(code)
+    say(f"{len(failed)} failed beside others: once more, alone")
+    if code := _pytest("--last-failed", "--last-failed-no-failures", "none"):
+        raise SystemExit(code)
+    for test in failed:
+        say(f"UNSTEADY {test}: failed beside others, passed alone")
+
+
+def _pytest(*options: str) -> int:
+    return subprocess.run(
+        [PYTHON, "-m", "pytest", *options], cwd=ROOT, stdin=subprocess.DEVNULL, check=False
+    ).returncode
+
+
+def _failed() -> "list[str]":
+    return sorted(json.loads(LAST_FAILED.read_text())) if LAST_FAILED.exists() else []
+
+
 def ui_test() -> None:
     """The UI's types, lint and unit tests."""
     if _ui_testable("UI tests"):
@@ -280,7 +313,15 @@ def fail(words: str) -> None:
     raise SystemExit(1)
 
 
-STEPS = {"python": python, "ui": ui, "services": services, "ui-test": ui_test, "e2e": e2e, "conformance": conformance}
+STEPS = {
+    "python": python,
+    "ui": ui,
+    "services": services,
+    "pytest": pytest,
+    "ui-test": ui_test,
+    "e2e": e2e,
+    "conformance": conformance,
+}
 
 if __name__ == "__main__":
     for step in sys.argv[1:]:

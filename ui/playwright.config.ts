@@ -9,6 +9,7 @@ export default defineConfig({
   timeout: 45_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
+  retries: process.env.CI ? 1 : 0,
   reporter: [["list"]],
   projects: [
     { name: "journeys", testIgnore: "paced.spec.ts" },

@@ -19,6 +19,10 @@ async function putPolicy(request: APIRequestContext): Promise<void> {
 }
 
 test("a tool is found, enabled, looked at and tried", async ({ page }) => {
+  await page.route("**/api/v1/tools/calculator", async (route) => {
+    if (route.request().method() === "PATCH") await new Promise((next) => setTimeout(next, 300));
+    await route.continue();
+  });
   await page.goto("tools");
   await page.getByRole("heading", { level: 1, name: "Tools" }).waitFor();
   await page.locator("li[data-tool]").first().waitFor();
@@ -36,6 +40,11 @@ test("a tool is found, enabled, looked at and tried", async ({ page }) => {
   await expect(panel.getByRole("status")).toContainText("42");
   await panel.getByText("Parameters").click();
   await expect(panel.getByText('"expression"').first()).toBeVisible();
+  const asks = panel.getByRole("checkbox", { name: "A person is asked before each call" });
+  await asks.check();
+  await expect(row.getByText("asks first")).toBeVisible();
+  await asks.uncheck();
+  await expect(row.getByText("asks first")).toBeHidden();
   await page.reload();
   await expect(row.getByRole("checkbox")).toBeChecked();
   await row.getByRole("checkbox").uncheck();

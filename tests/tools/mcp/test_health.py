@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from tests.services import free_port
 from tests.tools.mcp.test_mcp import SERVER, call, serving
 from tests.warm import KILL
 from weft.engine.context import Context
@@ -41,7 +42,6 @@ async def test_a_process_that_ends_while_nobody_asks_it(era: Literal["2025", "au
     state = await until_gone(mcp)
     assert (state["connected"], state["failures"]) == (False, 1)
     assert "ended the connection" in state["why"]
-    await asyncio.sleep(connections.PAUSES[0])
     assert (await call(mcp, ctx, "pid")).content != first, "nobody had to fail first"
     assert (mcp.state["connected"], mcp.state["failures"]) == (True, 0)
 
@@ -101,3 +101,20 @@ async def test_what_was_under_way_when_a_server_began_anew_is_not_done_again(ctx
     finally:
         process.send_signal(KILL)
         await process.wait()
+
+
+async def test_a_server_that_is_not_there_is_not_waited_for_long() -> None:
+    """The first failures are followed by short pauses, which a call sits out; then it is told at once."""
+    mcp = MCP(f"http://127.0.0.1:{free_port()}/mcp", era="2025")
+    here = connections.connection(mcp.address, vault(None, ""))
+    tries = [await why_not(here) for _ in connections.PAUSES]
+    waited = 1 + sum(pause <= connections.SHORT for pause in connections.PAUSES)
+    assert all("cannot be reached" in why for why in tries[:waited])
+    assert "it is tried again in" in tries[waited]
+    assert mcp.state["failures"] == waited
+
+
+async def why_not(here: connections.Connection) -> str:
+    with pytest.raises(ToolFailed) as failed:
+        await here.peer()
+    return str(failed.value)

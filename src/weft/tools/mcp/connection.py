@@ -27,6 +27,8 @@ LOOK = 30.0
 """Seconds without a word after which a server that is not a process of ours is asked whether it is there."""
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before another try, by the number of failures in a row."""
+SHORT = 0.5
+"""Seconds of a pause that a call waits for; where more is left, it fails at once."""
 
 Key = tuple[Address, Vault | None]
 _open: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Key, Connection]]" = WeakKeyDictionary()
@@ -78,14 +80,19 @@ class Connection:
         """One more whenever the list of tools may be another one."""
 
     async def peer(self) -> Peer:
-        """The server, connected.
+        """The server, connected; a short pause before the next try is waited for.
 
         Raises:
             ToolFailed: it cannot be reached now; the message says why, and when it is tried again.
         """
-        if self._peer is None or (self._peer.done() and self._peer.exception() is not None):
-            self._begin()
-        assert self._peer is not None
+        while self._peer is None or (self._peer.done() and self._peer.exception() is not None):
+            left = self._again_at - time.monotonic()
+            if left > SHORT:
+                raise ToolFailed(f"{self.address} is not there ({self.why}); it is tried again in {left:.1f} s")
+            if left > 0:
+                await asyncio.sleep(left)
+            else:
+                self._begin()
         self.used_at = time.monotonic()
         return await asyncio.shield(self._peer)
 
@@ -151,9 +158,6 @@ class Connection:
         return {"server": str(self.address), "connected": up, "failures": self.failures, "why": self.why, **about}
 
     def _begin(self) -> None:
-        left = self._again_at - time.monotonic()
-        if left > 0:
-            raise ToolFailed(f"{self.address} is not there ({self.why}); it is tried again in {left:.1f} s")
         loop = asyncio.get_running_loop()
         self._peer, self._leave = loop.create_future(), asyncio.Event()
         self._peer.add_done_callback(_seen)

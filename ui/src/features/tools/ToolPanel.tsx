@@ -8,6 +8,7 @@ import { t } from "~/strings";
 import { Badge } from "~/ui/Badge";
 import { cx } from "~/ui/cx";
 import { JsonView } from "~/ui/JsonView";
+import { KeptCheckbox } from "~/ui/KeptCheckbox";
 import { FIELD } from "~/ui/question/Field";
 import { defaultsOf, fieldOf } from "~/ui/question/schema";
 import { SchemaForm } from "~/ui/question/SchemaForm";
@@ -22,21 +23,16 @@ export function ToolPanel({ name }: { name: string }) {
   if (!data) return <Loading />;
   const tool = data.tools[at];
   const setApproval = async (approval: boolean) => {
-    try {
-      await api.changeTool(name, { approval });
-      await client.invalidateQueries({ queryKey: toolsQuery.queryKey });
-    } catch (wrong) {
-      toastError(wrong);
-    }
+    await api.changeTool(name, { approval });
+    await client.invalidateQueries({ queryKey: toolsQuery.queryKey });
   };
   return (
     <div className="space-y-4">
       <h2 className="font-medium">{name}</h2>
       <label className="flex items-center gap-2 text-sm">
-        <input
-          type="checkbox"
+        <KeptCheckbox
           checked={data.registration.approval}
-          onChange={(event) => void setApproval(event.target.checked)}
+          keep={setApproval}
           className="size-4 accent-[var(--accent)]"
         />
         {t.tools.approval}

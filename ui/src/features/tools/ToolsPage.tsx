@@ -7,10 +7,11 @@ import type { Registration } from "~/api/types";
 import { t } from "~/strings";
 import { Badge } from "~/ui/Badge";
 import { cx } from "~/ui/cx";
+import { KeptCheckbox } from "~/ui/KeptCheckbox";
 import { Page } from "~/ui/Page";
 import { FIELD } from "~/ui/question/Field";
 import { Empty, Failure, Loading } from "~/ui/States";
-import { toast, toastError } from "~/ui/Toasts";
+import { toast } from "~/ui/Toasts";
 import { ToolPanel } from "./ToolPanel";
 
 export function ToolsPage() {
@@ -64,35 +65,22 @@ export function ToolsPage() {
 
 function Row({ one, chosen, onChoose }: { one: Registration; chosen: boolean; onChoose: () => void }) {
   const client = useQueryClient();
-  const [busy, setBusy] = useState(false);
-  const show = (enabled: boolean) =>
+  const enable = async (enabled: boolean) => {
+    await api.changeTool(one.name, { enabled });
     client.setQueryData(toolsQuery.queryKey, (all) =>
       all?.map((other) => (other.name === one.name ? { ...other, enabled } : other)),
     );
-  const toggle = async (enabled: boolean) => {
-    setBusy(true);
-    show(enabled);
-    try {
-      await api.changeTool(one.name, { enabled });
-      toast(t.tools.changed(one.name, enabled));
-    } catch (error) {
-      show(!enabled);
-      toastError(error);
-    } finally {
-      setBusy(false);
-    }
+    toast(t.tools.changed(one.name, enabled));
   };
   return (
     <li
       data-tool={one.name}
       className={cx("relative flex items-center gap-3 px-3 py-2 text-sm hover:bg-hover", chosen && "bg-active")}
     >
-      <input
-        type="checkbox"
+      <KeptCheckbox
         aria-label={t.tools.enabled(one.name)}
         checked={one.enabled}
-        disabled={busy}
-        onChange={(event) => void toggle(event.target.checked)}
+        keep={enable}
         className="relative z-10 size-4 shrink-0 accent-[var(--accent)] max-md:size-5"
       />
       <button
