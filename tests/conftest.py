@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.given import given
 from tests.schemas import Schemas
-from tests.services import Missing, PostgresServer, postgres
+from tests.services import PostgresServer, postgres
 from tests.warm import light
+from weft import App
 from weft.storage import Store, open_store
 
 pytest_plugins = ["tests.plugins.leaks", "tests.plugins.collecting"]
@@ -35,14 +38,8 @@ def warm() -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for the session. Without binaries the test is skipped; in CI that is a failure."""
-    try:
-        with postgres() as server:
-            yield server
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    """One server for the session."""
+    yield from given(postgres())
 
 
 @pytest.fixture
@@ -102,3 +99,17 @@ async def open_shared(shared_url: str) -> AsyncIterator[Open]:
             return opened
 
         yield open_one
+
+
+@pytest.fixture
+async def apps(shared_url: str) -> AsyncIterator[Any]:
+    """Makes apps on one database, each with a store of its own as in another process; all are closed afterwards."""
+    made: list[App] = []
+
+    def make(*targets: Any, **options: Any) -> App:
+        made.append(App(targets=targets, store=shared_url, **options))
+        return made[-1]
+
+    yield make
+    for app in made:
+        await app.close()

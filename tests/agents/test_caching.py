@@ -1,15 +1,15 @@
 """Answers that are given again: from memory, a database or Redis, in one workspace only, free of cost and marked."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from tests.services import Missing, redis
-from weft import Agent, App, Budget
+from tests.given import given
+from tests.services import redis
+from weft import Agent, Budget
 from weft.errors import ModelUnavailable, UsageError
 from weft.events import Custom, Delta, ModelFinished
 from weft.messages import Message, Text, Usage
@@ -24,14 +24,7 @@ ALL = Scope("default")
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """One server for the session. Without the program the test is skipped; in CI that is a failure."""
-    try:
-        with redis() as url:
-            yield url
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    yield from given(redis())
 
 
 @pytest.fixture(params=["memory", "store", "redis"])
@@ -44,19 +37,6 @@ def keep(request: pytest.FixtureRequest) -> Iterator[str]:
     else:
         yield request.param
     MEMORY.clear()
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    made: list[App] = []
-
-    def make(*agents: Any, **options: Any) -> App:
-        made.append(App(agents=agents, store=shared_url, **options))
-        return made[-1]
-
-    yield make
-    for app in made:
-        await app.close()
 
 
 def answered(text: str, finish: Any = "stop") -> Answer:

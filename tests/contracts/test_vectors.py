@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.services import Missing, redis
+from tests.given import given
+from tests.services import redis
 from weft.errors import UsageError
 from weft.vectors.base import VectorIndex
 from weft.vectors.exact import Exact
@@ -47,13 +48,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    try:
-        with redis() as url:
-            yield url
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    yield from given(redis())
 
 
 @pytest.fixture(params=KINDS)

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from weft import Agent, App, Context
+from weft import Agent, Context
 from weft.errors import Cancelled, Conflict, NotFound
 from weft.events import (
     Delta,
@@ -33,20 +32,6 @@ def add(a: int, b: int) -> int:
 
 def scripted(*lines: Line, **options: Any) -> Agent[Any]:
     return Agent("a", model=Scripted(lines, order="turn"), tools=[add], **options)
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    """Makes apps on one database; each is closed after the test."""
-    made: list[App] = []
-
-    def make(*agents: Any, **options: Any) -> App:
-        made.append(App(agents=agents, store=shared_url, **options))
-        return made[-1]
-
-    yield make
-    for app in made:
-        await app.close()
 
 
 async def test_a_thread_remembers_in_another_process(apps: Any) -> None:

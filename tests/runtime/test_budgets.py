@@ -3,7 +3,6 @@
 import asyncio
 import random
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from tests.models.deployments import Served, served
 from tests.warm import KILL, python
-from weft import Agent, App, Budget, Context, Hook, Limits, Router
+from weft import Agent, Budget, Context, Hook, Limits, Router
 from weft.errors import Cancelled, ModelError, ModelUnavailable, RateLimited, UsageError
 from weft.events import LimitReached, ModelFailed, RunPaused
 from weft.messages import Message, Text, Usage
@@ -32,20 +31,6 @@ def costs(usd: float | None, text: str = "ok", tokens: int = 10) -> Answer:
 
 def agent(*lines: Any, price: Price | None = CENT, name: str = "a", **options: Any) -> Agent[Any]:
     return Agent(name, model=Scripted(lines, order="repeat", name="m", price=price), **options)
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    """Makes apps on one database; each is closed after the test."""
-    made: list[App] = []
-
-    def make(*agents: Any, **options: Any) -> App:
-        made.append(App(agents=agents, store=shared_url, **options))
-        return made[-1]
-
-    yield make
-    for app in made:
-        await app.close()
 
 
 async def test_a_call_that_would_exceed_is_not_made(apps: Any) -> None:

@@ -1,12 +1,11 @@
 """Limits: a run that reaches one pauses with its best answer so far, and goes on once there is more."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, TypedDict
 
 import pytest
 
-from weft import END, START, Agent, App, Context, Limits, StateGraph, step, workflow
+from weft import END, START, Agent, Context, Limits, StateGraph, step, workflow
 from weft.errors import UsageError
 from weft.events import LimitReached, RunPaused, RunResumed
 from weft.messages import Message, Text, Usage
@@ -36,20 +35,6 @@ def thinking(number: int) -> Answer:
 def thinker(turns: int = 3, **options: Any) -> Agent[Any]:
     lines = [*[thinking(number) for number in range(1, turns + 1)], "done"]
     return Agent("a", model=Scripted(lines, order="turn"), tools=[add], **options)
-
-
-@pytest.fixture
-async def apps(shared_url: str) -> AsyncIterator[Any]:
-    """Makes apps on one database; each is closed after the test."""
-    made: list[App] = []
-
-    def make(*agents: Any, **options: Any) -> App:
-        made.append(App(agents=agents, store=shared_url, **options))
-        return made[-1]
-
-    yield make
-    for app in made:
-        await app.close()
 
 
 CASES = [

@@ -1,6 +1,5 @@
 """Mail that is really sent, delivered, found and read: over SMTP and over Dovecot's IMAP."""
 
-import os
 import ssl
 from collections.abc import Iterator
 from datetime import date
@@ -10,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.documents import made
-from tests.services import MailServer, Missing, dovecot
+from tests.given import given
+from tests.services import MailServer, dovecot
 from tests.tools.post import deliver, post
 from weft import Agent, App
 from weft.agents.trying import members
@@ -24,13 +24,7 @@ from weft.tools.run import Broke, run_tool
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MailServer]:
-    try:
-        with dovecot() as server:
-            yield server
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    yield from given(dovecot())
 
 
 @pytest.fixture(autouse=True)

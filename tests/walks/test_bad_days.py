@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.services import Missing, PostgresServer, postgres
+from tests.given import given
+from tests.services import PostgresServer, postgres
 from tests.warm import python
 from weft import Agent, App
 from weft.errors import SchemaMismatch, StoreError, StoreFull, StoreLocked
@@ -303,13 +304,7 @@ def slow_agent(seconds: float) -> Agent[Any]:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[PostgresServer]:
     """A PostgreSQL that may be stopped."""
-    try:
-        with postgres() as server:
-            yield server
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    yield from given(postgres())
 
 
 @pytest.fixture
