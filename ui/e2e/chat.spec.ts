@@ -183,8 +183,7 @@ test.describe("a run that asks", () => {
   test("is on the first page until somebody answers, and hears an answer from elsewhere", async ({ page, request }) => {
     const run = await startRun(request, "assistant", WORDS, { wait: 20 });
     await page.goto("");
-    await page.getByRole("region", { name: "Waiting for you" }).getByRole("link").first().click();
-    await page.goto(`chat/${run.thread_id}`);
+    await page.getByRole("region", { name: "Waiting for you" }).locator(`a[href$="${run.thread_id}"]`).click();
     await expect(page.getByRole("button", { name: "Approve" })).toBeVisible();
     const { questions } = (await (await request.get(`api/v1/runs/${run.id}`)).json()) as {
       questions: { id: string }[];

@@ -4,7 +4,7 @@ import { serve } from "../dev/server.mjs";
 
 test("the first page teaches, and starts a chat", async ({ page }) => {
   await page.goto("");
-  await expect(page.getByRole("main").getByRole("list").first().getByRole("listitem")).toHaveCount(3);
+  await expect(page.locator("main ol > li")).toHaveCount(3);
   await page.locator("[data-composer]").fill("Hello");
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.waitForURL(/\/chat\/.+/);
