@@ -109,7 +109,7 @@ test.describe("a run outlives the page", () => {
     await page.goto(`chat/${first.thread_id}`);
     await expect(answers(page)).toHaveCount(1);
     await startRun(request, "quick", "Two", { thread: first.thread_id, wait: 10 });
-    await expect(answers(page)).toHaveCount(2, { timeout: 15_000 });
+    await expect(answers(page)).toHaveCount(2);
   });
 });
 

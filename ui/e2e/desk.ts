@@ -66,7 +66,7 @@ export async function runRow(request: APIRequestContext, id: string): Promise<Ru
 
 /** Until the run has come so far; its row as it is then. */
 export async function reaches(request: APIRequestContext, id: string, status: string): Promise<RunRow> {
-  await expect.poll(async () => (await runRow(request, id)).status, { timeout: 15_000 }).toBe(status);
+  await expect.poll(async () => (await runRow(request, id)).status).toBe(status);
   return runRow(request, id);
 }
 

@@ -45,15 +45,15 @@ test("a collection begins, takes files by drop, a text and a page, and gives the
   await place.dispatchEvent("dragover", { dataTransfer: files });
   await expect(place).toContainText("Let go to add them");
   await place.dispatchEvent("drop", { dataTransfer: files });
-  await expect(row(page, "warranty.md")).toHaveAttribute("data-status", "ready", { timeout: 20_000 });
-  await expect(row(page, "prices.csv")).toHaveAttribute("data-status", "ready", { timeout: 20_000 });
+  await expect(row(page, "warranty.md")).toHaveAttribute("data-status", "ready");
+  await expect(row(page, "prices.csv")).toHaveAttribute("data-status", "ready");
   await expect(row(page, "warranty.md")).toContainText(/passages?/);
 
   await page.getByRole("button", { name: "Text" }).click();
   await page.getByRole("dialog").getByLabel("Name").fill("hours.txt");
   await page.getByRole("dialog").getByLabel("Text").fill("The shop opens at nine.");
   await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();
-  await expect(row(page, "hours.txt")).toHaveAttribute("data-status", "ready", { timeout: 20_000 });
+  await expect(row(page, "hours.txt")).toHaveAttribute("data-status", "ready");
   await page.getByRole("button", { name: "Web page" }).click();
   await page.getByRole("dialog").getByLabel("Address").fill("ftp://nowhere");
   await page.getByRole("dialog").getByRole("button", { name: "Add" }).click();

@@ -132,7 +132,7 @@ test("feedback becomes a proposal, with its reason; a person approves it", async
   await page.getByLabel("Let an agent propose").selectOption("host");
   await page.getByRole("button", { name: "Propose" }).click();
   const proposal = page.locator("li[data-proposal]").filter({ hasText: words }).first();
-  await expect(proposal).toContainText("Should have been", { timeout: 20_000 });
+  await expect(proposal).toContainText("Should have been");
   await expect(proposal).toContainText(`“${words}”`);
   await proposal.getByRole("button", { name: "Approve" }).click();
   await expect(page.getByText("host keeps to it from its next turn on")).toBeVisible();
