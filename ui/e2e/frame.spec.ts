@@ -36,7 +36,8 @@ test("keys: palette, pages, help, sidebar", async ({ page }) => {
 });
 
 test("the theme follows the system until somebody chooses, and is kept", async ({ page }) => {
-  const scheme = () => page.evaluate(() => document.documentElement.dataset.scheme);
+  // Just after a reload there is no element yet.
+  const scheme = () => page.evaluate(() => document.querySelector("html")?.dataset.scheme);
   await page.emulateMedia({ colorScheme: "dark" });
   await page.goto("runs");
   expect(await scheme()).toBe("dark");
