@@ -12,13 +12,17 @@ from weft.runtime.journal import Journal
 from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Meter
 from weft.storage import open_store
+from weft.storage.base import Happened
 
 
 def test_a_failed_attempt_lasts_until_it_failed() -> None:
     told = [
-        (109.0, ("a", "0:think"), ModelFailed("m", "model.unavailable", "gone", 100.0, True, 100.5)),
-        (109.0, ("a", "0:think"), ModelFailed("m", "model.unavailable", "gone", 107.0)),
-        (109.0, ("a", "0:think"), ModelFinished("n", Usage(requests=1), 100.0, None)),
+        Happened(109.0, ("a", "0:think"), event)
+        for event in (
+            ModelFailed("m", "model.unavailable", "gone", 100.0, True, 100.5),
+            ModelFailed("m", "model.unavailable", "gone", 107.0),
+            ModelFinished("n", Usage(requests=1), 100.0, None),
+        )
     ]
     assert [row.duration for row in calls_of(1, told, Meter())] == [500, 2_000, 9_000]
 

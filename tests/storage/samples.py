@@ -72,7 +72,16 @@ def message(seq: int, **fields: Any) -> MessageRow:
 def checkpoint(
     step: int, slots: tuple[SlotRow, ...] = (), path: str = "agent", **ranges: tuple[int, int]
 ) -> CheckpointRow:
-    return CheckpointRow(path=path, step=step, version="v1", head=b'{"step":%d}' % step, slots=slots, ranges=ranges)
+    values = {slot.channel: slot.body for slot in slots if slot.op == "set"}
+    return CheckpointRow(
+        path=path,
+        step=step,
+        version="v1",
+        head=b'{"step":%d}' % step,
+        values=values,
+        added={slot.channel: slot.body for slot in slots if slot.op == "append"},
+        ranges={name: span for name, span in ranges.items() if name not in values},
+    )
 
 
 async def context_of(store: Store, thread_id: str, conversation: str) -> bytes | None:

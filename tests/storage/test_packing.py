@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.messages import Message, Text, ToolCall, ToolResult, Usage
-from weft.storage.base import CheckpointRow, SlotRow
+from weft.storage.base import CheckpointRow
 from weft.storage.packing import pack_state, unpack_state
 from weft.storage.phrases import restored, shortened
 
@@ -37,14 +37,8 @@ def test_what_every_turn_says_is_short() -> None:
 
 
 def test_a_state_holds_what_was_set_in_its_step_and_where_the_rest_is() -> None:
-    slots = (
-        SlotRow(channel="set", op="set", body=b"1"),
-        SlotRow(channel="more", op="append", body=b"2"),
-        SlotRow(channel="gone", op="delete"),
-    )
-    row = CheckpointRow(
-        path="a", step=7, version="v", head=b"{}", slots=slots, ranges={"set": (7, 7), "more": (3, 7), "old": (2, 2)}
-    )
+    ranges, added = {"more": (3, 7), "old": (2, 2)}, {"more": b"2"}
+    row = CheckpointRow(path="a", step=7, version="v", head=b"{}", values={"set": b"1"}, added=added, ranges=ranges)
     state = unpack_state(pack_state(row, 1.5))
     assert (state.version, state.head, state.values, state.at) == ("v", b"{}", {"set": b"1"}, 1.5)
-    assert state.ranges == {"more": (3, 7), "old": (2, 2)}
+    assert state.ranges == ranges

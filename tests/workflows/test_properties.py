@@ -13,7 +13,7 @@ from weft import END, START, Send, StateGraph
 from weft.engine.scheduler import drive
 from weft.engine.step import Checkpoint, begin
 from weft.runtime import codec
-from weft.storage.base import Snapshot
+from weft.storage.base import SlotRow, Snapshot
 
 
 class State(TypedDict, total=False):
@@ -82,14 +82,16 @@ def stored(graph: Any, checkpoints: list[Checkpoint]) -> Checkpoint:
     slots, rows, head = codec.Slots(graph), list[Any](), None
     for checkpoint in checkpoints:
         head = codec.dump_checkpoint(graph, checkpoint, slots, "")
-        rows += [(checkpoint.step, slot) for slot in head.slots]
+        for op, bodies in (("set", head.values), ("append", head.added)):
+            rows += [(head.step, SlotRow(channel=name, op=op, body=body)) for name, body in bodies.items()]
     assert head is not None
+    ranges = head.ranges | dict.fromkeys(head.values, (head.step, head.step))
     kept = [
         (step, slot)
         for step, slot in rows
-        if slot.channel in head.ranges and head.ranges[slot.channel][0] <= step <= head.ranges[slot.channel][1]
+        if slot.channel in ranges and ranges[slot.channel][0] <= step <= ranges[slot.channel][1]
     ]
-    snapshot = Snapshot(step=head.step, version="", head=head.head, slots=tuple(kept), ranges=head.ranges, finished=())
+    snapshot = Snapshot(step=head.step, version="", head=head.head, slots=tuple(kept), ranges=ranges, finished=())
     return codec.load_checkpoint(graph, snapshot, codec.Slots(graph))
 
 
@@ -135,8 +137,8 @@ def test_what_a_step_stores_does_not_grow_with_the_state() -> None:
     slots = codec.Slots(graph)
     codec.dump_checkpoint(graph, first, slots, "")
     sizes = [
-        sum(len(slot.body) for slot in codec.dump_checkpoint(graph, checkpoint, slots, "").slots)
-        for checkpoint in notes.committed
+        sum(map(len, (*row.values.values(), *row.added.values())))
+        for row in [codec.dump_checkpoint(graph, checkpoint, slots, "") for checkpoint in notes.committed]
     ]
     assert len(sizes) == 1000
     assert sorted(sizes)[990] <= sizes[10] + 8, "but for the few steps that write a base anew"

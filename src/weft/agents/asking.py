@@ -10,11 +10,10 @@ from weft.errors import BudgetExceeded, OutputInvalid
 from weft.events import LimitReached, RunFinished, RunPaused
 from weft.models.base import Model, Request, Stream
 from weft.runtime.budgets import Book, Purse
-from weft.runtime.hub import Happened
 from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Limits, Meter
 from weft.storage.accounts import CallRow
-from weft.storage.base import RunRecord
+from weft.storage.base import Happened, RunRecord
 from weft.storage.chore_rows import Chore
 
 T = TypeVar("T")
@@ -46,13 +45,14 @@ async def filled(name: str, model: Model, ask: str, words: str, form: type[T], c
     try:
         async with aclosing(agent.stream(words)) as envelopes:
             async for envelope in envelopes:
-                happened.append((envelope.at, envelope.path, envelope.event))
+                happened.append(Happened(envelope.at, envelope.path, envelope.event))
                 if isinstance(envelope.event, RunFinished):
                     output = envelope.event.output
     finally:
         calls += calls_of(1, happened, held.meter)
-    spent = next((event for _, _, event in happened if isinstance(event, LimitReached)), None)
-    if spent is not None and any(isinstance(event, RunPaused) and event.reason == "budget" for _, _, event in happened):
+    told = [one.event for one in happened]
+    spent = next((event for event in told if isinstance(event, LimitReached)), None)
+    if spent is not None and any(isinstance(event, RunPaused) and event.reason == "budget" for event in told):
         raise BudgetExceeded(spent.message, spent.limit)
     if output is None:
         raise OutputInvalid(f"{model.name!r} did not fill in the form within its limits")

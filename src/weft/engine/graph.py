@@ -199,7 +199,7 @@ class Graph:
         Raises:
             GraphError: it does not.
         """
-        for target in (*update.goto, *[send.node for send in update.sends]):
+        for target in update.goto if not update.sends else (*update.goto, *[send.node for send in update.sends]):
             if target not in self.nodes:
                 known = ", ".join(sorted(self.nodes))
                 raise GraphError(f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {known}")

@@ -1,18 +1,17 @@
 """Tool calls as the audit keeps them: made of the events that say how they ended."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from weft.events import Judgement, ToolFinished
-from weft.storage.base import UseRow
+from weft.storage.base import Happened, UseRow
 
 
-def uses_of(run_id: str, first: int, happened: Sequence[tuple[float, tuple[str, ...], Any]]) -> list[UseRow]:
+def uses_of(run_id: str, first: int, happened: Sequence[Happened]) -> list[UseRow]:
     """The judged calls that ended in these events, numbered from ``first``."""
     return [
-        _row(run_id, seq, at, path, event, event.judged)
-        for seq, (at, path, event) in enumerate(happened, first)
-        if isinstance(event, ToolFinished) and event.judged is not None
+        _row(run_id, seq, one.at, one.path, event, event.judged)
+        for seq, one in enumerate(happened, first)
+        if isinstance(event := one.event, ToolFinished) and event.judged is not None
     ]
 
 

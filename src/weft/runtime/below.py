@@ -115,11 +115,10 @@ def _keep(journal: Journal, before: Level, amended: Sequence[Checkpoint]) -> Non
     still_done(journal, graph, path, last, before.finished)
     for checkpoint in amended:
         row = codec.dump_checkpoint(graph, checkpoint, slots, path, head_seq=journal.head_seq)
-        changed = tuple([slot.channel for slot in row.slots if not graph.channels[slot.channel].passing])
         seen: Context | None = None if rows is None or rows not in checkpoint.written else checkpoint.values[rows]
         journal.commit(
             place,
-            happened=(events.StepCommitted(checkpoint.step, changed),),
+            happened=(events.StepCommitted(checkpoint.step, codec.told_of(graph, row)),),
             context=None if seen is None else dump_context(seen, conversation_of(path)),
             checkpoint=row,
             hold=True,

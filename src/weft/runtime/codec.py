@@ -14,7 +14,7 @@ from weft.engine.graph import NOTHING, Graph, Send, Update
 from weft.engine.step import Activation, Checkpoint
 from weft.errors import SchemaMismatch, StateError
 from weft.runtime.conversation import dump_view
-from weft.storage.base import CheckpointRow, FinishedRow, SlotRow, Snapshot
+from weft.storage.base import CheckpointRow, FinishedRow, Snapshot
 
 
 def _plain(value: Any) -> Any:
@@ -168,55 +168,48 @@ class Slots:
         self.view = b"{}"
         """What of the conversation was in view at the last checkpoint that said so."""
 
-    def changed(self, checkpoint: Checkpoint) -> tuple[SlotRow, ...]:
-        """What the last step adds to the store."""
-        rows: list[SlotRow] = []
+    def changed(self, checkpoint: Checkpoint) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """What the last step set, and what it added."""
+        values: dict[str, bytes] = {}
+        added: dict[str, bytes] = {}
+        channels, here = self._graph.channels, (checkpoint.step, checkpoint.step)
         written = checkpoint.written
         if self.whole:
             self.whole, written = False, {name: [value] for name, value in checkpoint.values.items()}
         for name, updates in written.items():
-            channel = self._graph.channels[name]
-            if channel.stored == "rows":
-                rows.extend(self._viewed(name, checkpoint))
+            stored = channels[name].stored
+            if stored == "rows":
+                view = dump_view(checkpoint.values[name])
+                if view == self.view:  # the messages are rows; where the window on them moved, the checkpoint says so
+                    continue
+                values[name] = self.view = view
+            elif (value := checkpoint.values.get(name, UNSET)) is UNSET:
                 continue
-            value = checkpoint.values.get(name, UNSET)
-            if value is UNSET:
+            elif stored == "updates" and self._extends(name, updates):
+                added[name] = self._added(name, checkpoint.step, updates)
                 continue
-            rows.append(self._row(name, channel.stored == "updates", checkpoint.step, value, updates))
-        for name in [name for name in self.ranges if name not in checkpoint.values]:
-            del self.ranges[name]
-            self._sizes.pop(name, None)
-        return tuple(rows)
+            else:
+                body = values[name] = encode(value, f"state[{name!r}]")
+                if stored == "updates":
+                    self._sizes[name] = [len(body), 0, 0]
+            self.ranges[name] = here
+        if not self.ranges.keys() <= checkpoint.values.keys():
+            for name in self.ranges.keys() - checkpoint.values.keys():
+                del self.ranges[name]
+                self._sizes.pop(name, None)
+        return values, added
 
-    def _viewed(self, name: str, checkpoint: Checkpoint) -> Sequence[SlotRow]:
-        """The messages are rows; where the window on them moved, the checkpoint says so."""
-        view = dump_view(checkpoint.values[name])
-        if view == self.view:
-            return ()
-        self.view = view
-        self.ranges[name] = (checkpoint.step, checkpoint.step)
-        return (SlotRow(channel=name, op="set", body=view),)
-
-    def _row(self, name: str, by_updates: bool, step: int, value: Any, updates: list[Any]) -> SlotRow:
-        where = f"state[{name!r}]"
+    def _extends(self, name: str, updates: list[Any]) -> bool:
+        """Whether the store need only have what is new."""
         sizes = self._sizes.get(name)
-        if (
-            by_updates
-            and sizes is not None
-            and name in self.ranges
-            and not _outgrown(sizes)
-            and not overwrites(updates)
-        ):
-            body = encode(updates, where)
-            sizes[1] += len(body)
-            sizes[2] += 1
-            self.ranges[name] = (self.ranges[name][0], step)
-            return SlotRow(channel=name, op="append", body=body)
-        body = encode(value, where)
-        self.ranges[name] = (step, step)
-        if by_updates:
-            self._sizes[name] = [len(body), 0, 0]
-        return SlotRow(channel=name, op="set", body=body)
+        return sizes is not None and name in self.ranges and not _outgrown(sizes) and not overwrites(updates)
+
+    def _added(self, name: str, step: int, updates: list[Any]) -> bytes:
+        body, sizes = encode(updates, f"state[{name!r}]"), self._sizes[name]
+        sizes[1] += len(body)
+        sizes[2] += 1
+        self.ranges[name] = (self.ranges[name][0], step)
+        return body
 
     def read(self, snapshot: Snapshot) -> dict[str, Any]:
         """The values on record."""
@@ -257,21 +250,36 @@ def dump_checkpoint(
     source: Source = "step",
 ) -> CheckpointRow:
     """What a store keeps of ``checkpoint``: its head, and what its last step changed."""
-    changed = slots.changed(checkpoint)
-    frontier = tuple(
-        [
-            _Woken(a.id, a.node, encode(a.payload, f"payload of {a.node!r}") if a.sent else None)
-            for a in checkpoint.frontier
-        ]
-    )
+    values, added = slots.changed(checkpoint)
+    ranges = slots.ranges
     return CheckpointRow(
         path=path,
         step=checkpoint.step,
         version=graph.version,
-        head=_encode_head(Head(frontier, graph.evolution.version, head_seq, parent, source, checkpoint.held)),
-        slots=changed,
-        ranges=dict(slots.ranges),
+        head=_encode_head(
+            Head(
+                tuple([_woken(one) for one in checkpoint.frontier]),
+                graph.evolution.version,
+                head_seq,
+                parent,
+                source,
+                checkpoint.held,
+            )
+        ),
+        values=values,
+        added=added,
+        ranges={name: span for name, span in ranges.items() if name not in values} if len(ranges) > len(values) else {},
     )
+
+
+def _woken(one: Activation) -> _Woken:
+    return _Woken(one.id, one.node, encode(one.payload, f"payload of {one.node!r}") if one.sent else None)
+
+
+def told_of(graph: Graph, row: CheckpointRow) -> tuple[str, ...]:
+    """The channels that a step changed, without those that live for one step only."""
+    changed = (*row.values, *row.added)
+    return tuple([name for name in changed if name not in graph.passing]) if graph.passing else changed
 
 
 def load_checkpoint(graph: Graph, snapshot: Snapshot, slots: Slots, *, open: bool = True) -> Checkpoint:

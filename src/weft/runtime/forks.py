@@ -19,7 +19,7 @@ from weft.runtime.conversation import Context, Cut, Said, dump_context, dump_mes
 from weft.runtime.history import checkpoint_at, conversation_of, rows_channel
 from weft.runtime.origin import Origin, dump
 from weft.runtime.writing import taken
-from weft.storage.base import Branch, CheckpointRow, EventRow, FinishedRow, RunRecord, Scope, Snapshot, Store
+from weft.storage.base import Branch, CheckpointRow, FinishedRow, Happened, RunRecord, Scope, Snapshot, Store
 
 
 class Edit(Struct, frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ async def fork(
         events.RunFinished(None),
     ]
     place = tuple(path.split("/"))
-    branch.events = [EventRow(seq=i, at=now, path=place, event=event) for i, event in enumerate(told, 1)]
+    branch.events = [Happened(now, place, event) for event in told]
     await store.history.branch(scope, branch)
     return Fork(
         thread_id=run.thread_id,

@@ -3,19 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from weft import events
 from weft.events import PASSING, Envelope, Event
+from weft.storage.base import Happened
 
 _MOST = 4096
 """Events that may wait for one listener; beyond, it has to read again what is stored."""
-
-
-Happened: TypeAlias = tuple[float, tuple[str, ...], Event]
-"""When, where, what."""
 
 
 class Sync(Struct, frozen=True):
@@ -174,9 +172,10 @@ class Hub:
     def happened(self, run_id: str, first: int, happened: Sequence[Happened]) -> None:
         """Publish durable events, numbered from ``first``: no more is made of them than somebody hears."""
         listened = run_id in self._listeners
-        for seq, (at, path, event) in enumerate(happened, first):
-            if listened or type(event) in _NOTES:
-                self.publish(Envelope(run_id=run_id, seq=seq, at=at, path=path, event=event))
+        for seq, one in enumerate(happened, first):
+            if listened or type(one.event) in _NOTES:
+                event = _told(one.event)
+                self.publish(Envelope(run_id=run_id, seq=seq, at=one.at, path=one.path, event=event))
 
     def publish(self, envelope: Envelope) -> None:
         """Tell every listener; takes no time and never fails."""
@@ -211,3 +210,10 @@ class Hub:
         listener.lagged = False
         going = self._going.get(run_id)
         return going.envelopes() if going is not None else []
+
+
+def _told(event: Event) -> Event:
+    """As who listens is told, live as afterwards: what is for the audit is there alone."""
+    if type(event) is not events.ToolFinished or event.judged is None:
+        return event
+    return replace(event, judged=None)

@@ -13,10 +13,10 @@ from weft.events import PASSING, Envelope, Event
 from weft.messages import Usage
 from weft.runtime.audits import uses_of
 from weft.runtime.conversation import Said, dump_message
-from weft.runtime.hub import Happened, Hub
+from weft.runtime.hub import Hub
 from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Meter
-from weft.runtime.plain import event_rows, told
+from weft.runtime.plain import stored
 from weft.storage.accounts import CallRow
 from weft.storage.base import (
     ENDED,
@@ -24,6 +24,7 @@ from weft.storage.base import (
     Commit,
     ContextRow,
     FinishedRow,
+    Happened,
     MessageRow,
     QuestionRow,
     RunChange,
@@ -163,6 +164,11 @@ class Journal:
         """Since when what ran at ``path`` ran, what it was, and its attempt."""
         return self._begun.pop(path, default)
 
+    def finished(self, path: tuple[str, ...], node: str) -> None:
+        """What ran at ``path`` is done."""
+        started, node, attempt = self._begun.pop(path, (0.0, node, 1))
+        self._pending.append(Happened(events.now(), path, events.NodeFinished(node, started, attempt)))
+
     def _beginnings(self) -> list[Envelope]:
         return [
             self._passing(at, path, events.NodeStarted(node, attempt))
@@ -183,7 +189,7 @@ class Journal:
             if hub is not None and hub.heard(self.info.id):
                 hub.publish(self._passing(events.now(), path, event))
         elif not self.silent:
-            self._pending.append((events.now(), path, event))
+            self._pending.append(Happened(events.now(), path, event))
             if type(event) is events.ToolFinished:
                 self._judged = self._judged or event.judged is not None
             elif type(event) is events.ModelFailed:
@@ -229,11 +235,11 @@ class Journal:
             run = msgspec.structs.replace(run or RunChange(), first_message=rows[0].seq, forget_input=True)
         commit, self._held = self._held or self._empty(), None
         commit.seq, commit.at = self.seq, now
-        commit.events.extend(event_rows(first, new))
-        commit.messages.extend(rows)
-        commit.questions.extend(questions if not self.settled and not self.intents else self._settle(questions, run))
+        commit.events += stored(new)
+        commit.messages += rows
+        commit.questions += self._settle(questions, run) if self.settled or self.intents else questions
         commit.steering = steering or commit.steering
-        settles = self._account(commit, first, new)
+        settles = (self._called or self._judged) and self._account(commit, first, new)
         if context is not None:
             commit.contexts.append(context)
         if checkpoint is not None:
@@ -254,10 +260,8 @@ class Journal:
 
     def _postponed(self) -> bool:
         """Whether a step may still wait for others; the first has them all stored at the loop's next turn."""
-        if self._held is None:
+        if self._steps == 0:
             get_running_loop().call_soon(self._flush)
-        elif self._steps == 0:
-            return True  # it waits for the commit that must follow
         self._steps += 1
         return self._steps < BURST
 
@@ -278,23 +282,23 @@ class Journal:
         """All that happened since the last commit, in order; whatever ends a run is its last event."""
         new, self._pending = self._pending, []
         if happened:
-            new.extend([(now, path, event) for event in happened])
+            new.extend([Happened(now, path, event) for event in happened])
         if said:
-            new.extend([(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
+            new.extend([Happened(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
         if rests and len(new) > 1:
             new.sort(key=_rests)
         return new
 
     def _put(self, store: Store, commit: Commit, happened: list[Happened]) -> "Future[None]":
         first = self.seq - len(happened) + 1
-        stored, calls = store.commit(commit), commit.calls
-        if stored.done() and not self._untold:
-            self._stored(stored, first, happened, calls)
+        kept, calls = store.commit(commit), commit.calls
+        if kept.done() and not self._untold:
+            self._kept(kept, first, happened, calls)
         else:  # also what is done already: those before it are told of first
             self._untold += 1
-            self._newest = stored
-            stored.add_done_callback(lambda future: self._late(future, first, happened, calls))
-        return stored
+            self._newest = kept
+            kept.add_done_callback(lambda future: self._late(future, first, happened, calls))
+        return kept
 
     @property
     def waits(self) -> bool:
@@ -308,7 +312,7 @@ class Journal:
 
     def _late(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
         self._untold -= 1
-        self._stored(future, first, happened, calls)
+        self._kept(future, first, happened, calls)
 
     def _settle(self, questions: Sequence[QuestionRow], run: RunChange | None) -> list[QuestionRow]:
         rows, self.settled = [*questions, *self.settled], ()
@@ -319,8 +323,6 @@ class Journal:
 
     def _account(self, commit: Commit, first: int, happened: list[Happened]) -> bool:
         """What the ledger and the audit keep of it; whether what was set aside of budgets comes free with it."""
-        if not (self._called or self._judged):
-            return False
         if self._called:
             commit.calls.extend(calls_of(first, happened, self.info.meter))
         if self._judged:
@@ -340,7 +342,7 @@ class Journal:
             at=0.0,
         )
 
-    def _stored(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
+    def _kept(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
         if future.cancelled():
             return
         if (failure := future.exception()) is None:
@@ -352,7 +354,7 @@ class Journal:
 
     def _publish(self, first: int, happened: list[Happened]) -> None:
         if self.hub is not None:
-            self.hub.happened(self.info.id, first, [told(one) for one in happened])
+            self.hub.happened(self.info.id, first, happened)
 
     def _number(self, said: Sequence[Said], conversation: str, now: float) -> list[MessageRow]:
         """Give messages their place in the thread."""
@@ -367,7 +369,7 @@ class Journal:
 
 
 def _rests(happened: Happened) -> bool:
-    return type(happened[2]) in events.RESTING
+    return type(happened.event) in events.RESTING
 
 
 def _both(first: RunChange, then: RunChange) -> RunChange:

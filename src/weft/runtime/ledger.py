@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from weft.events import ModelFailed, ModelFinished
-from weft.runtime.hub import Happened
 from weft.runtime.limits import Meter
 from weft.storage.accounts import NANO, CallRow
+from weft.storage.base import Happened
 
 CACHED = "cached"
 """How a call ended that was none: its answer was known, and it cost nothing."""
@@ -14,7 +14,8 @@ CACHED = "cached"
 def calls_of(first: int, happened: Sequence[Happened], meter: Meter) -> list[CallRow]:
     """The calls that ended in these events, numbered from ``first``, each with what was reserved for it."""
     rows: list[CallRow] = []
-    for seq, (at, path, event) in enumerate(happened, first):
+    for seq, one in enumerate(happened, first):
+        at, path, event = one.at, one.path, one.event
         if isinstance(event, ModelFinished):
             if event.usage.requests or event.cached:  # an answer from the record is no call
                 rows.append(_finished(seq, at, path, event, meter))

@@ -1,4 +1,4 @@
-"""An event as it is stored, and as whoever listens is told."""
+"""An event as it is stored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,25 +8,13 @@ import msgspec
 from weft import events
 from weft.events import Event
 from weft.runtime import codec
-from weft.runtime.hub import Happened
-from weft.storage.base import EventRow
+from weft.storage.base import Happened
 from weft.storage.event_rows import NUMBERED
 
 
-def told(happened: Happened) -> Happened:
-    """As who listens is told, live as afterwards: what is for the audit is there alone."""
-    at, path, event = happened
-    if type(event) is not events.ToolFinished or event.judged is None:
-        return happened
-    return at, path, msgspec.structs.replace(event, judged=None)
-
-
-def event_rows(first: int, happened: list[Happened]) -> list[EventRow]:
-    """As they are stored; the first has the number ``first``."""
-    return [
-        EventRow(seq=seq, at=at, path=path, event=event if type(event) in _HOT else plain(event))
-        for seq, (at, path, event) in enumerate(happened, first)
-    ]
+def stored(happened: list[Happened]) -> list[Happened]:
+    """As they are stored."""
+    return [one if type(one.event) in _HOT else Happened(one.at, one.path, plain(one.event)) for one in happened]
 
 
 def plain(event: Event) -> Event:

@@ -345,9 +345,7 @@ class _Running:
             self._asking.finished((*self._path, activation.id))
         if self._journal.silent:
             return
-        path = (*self._path, activation.id)
-        started, node, attempt = self._journal.ended(path, (0.0, activation.node, 1))
-        self._journal.emit(path, events.NodeFinished(node, started, attempt))
+        self._journal.finished((*self._path, activation.id), activation.node)
         if self._steering is not None and not self._steering.quiet:
             self._ran.append(activation.node)
         if not alone and self._journal.store is not None:
@@ -411,8 +409,7 @@ class _Running:
             row = codec.dump_checkpoint(
                 self._graph, checkpoint, self._slots, self._path_key, head_seq=head_seq, source=source
             )
-            changed = tuple([slot.channel for slot in row.slots if not self._graph.channels[slot.channel].passing])
-            if changed:
+            if changed := codec.told_of(self._graph, row):
                 happened = (*happened, events.StepCommitted(checkpoint.step, changed))
         return self._journal.commit(
             self._path,

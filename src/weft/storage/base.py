@@ -33,6 +33,7 @@ from weft.storage.rows import Commit as Commit
 from weft.storage.rows import ContextRow as ContextRow
 from weft.storage.rows import EventRow as EventRow
 from weft.storage.rows import FinishedRow as FinishedRow
+from weft.storage.rows import Happened as Happened
 from weft.storage.rows import Job as Job
 from weft.storage.rows import MessageRow as MessageRow
 from weft.storage.rows import Opened as Opened

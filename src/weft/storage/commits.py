@@ -91,7 +91,7 @@ def add_rows(
         _add_sealed(parts, commit, thread, run, place, stale=stale)
         return
     if commit.events:
-        parts["events"].append((*run, commit.events[-1].seq, pack_events(commit.events)))
+        parts["events"].append((*run, commit.seq, pack_events(commit.events)))
     if commit.messages:
         parts["messages"] += [
             (*thread, m.seq, m.run_id, m.conversation, m.at or commit.at, m.tokens, shortened(m.body))
@@ -103,9 +103,8 @@ def add_rows(
         parts["finished"] += [(*place(f.path, ""), f.step, f.activation, f.body) for f in commit.finished]
     for c in commit.checkpoints:
         parts["checkpoints"].append((*place(c.path, ""), c.step, run[0], pack_state(c, commit.at)))
-        for s in c.slots:
-            if s.op == "append":
-                parts["slots"].append((*place(c.path, s.channel), c.step, s.body))
+        if c.added:
+            parts["slots"] += [(*place(c.path, channel), c.step, body) for channel, body in c.added.items()]
     for q in commit.questions:
         asked = (q.status, q.payload, q.schema, q.answer, q.expires_at, q.created_at or commit.at, q.kind, q.fallback)
         parts["questions"].append((*run, q.id, q.path, *asked))
@@ -136,7 +135,7 @@ def _add_rarer(parts: Parts, commit: Commit, run: tuple[Any, ...], *, stale: boo
 
 def before(commit: Commit) -> int:
     """The number that the run's last event must have reached for this commit to leave no gap."""
-    return commit.events[0].seq - 1 if commit.events else commit.seq
+    return commit.seq - len(commit.events)
 
 
 def addition(

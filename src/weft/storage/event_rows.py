@@ -15,7 +15,7 @@ from msgspec.structs import astuple, fields
 from weft import events as e
 from weft.messages import Usage
 from weft.storage.packing import pack
-from weft.storage.rows import EventRow
+from weft.storage.rows import EventRow, Happened
 
 NUMBERED: tuple[type[e.Event], ...] = (
     *(e.NodeFinished, e.StepCommitted, e.MessageAdded, e.ModelFinished, e.ToolFinished),
@@ -45,10 +45,11 @@ class _Form:
 
 _FORMS: list[_Form] = [_Form(number, kind) for number, kind in enumerate(NUMBERED)]
 _BY_KIND = {form.kind: form for form in _FORMS}
+_NODE, _STEP = NUMBERED.index(e.NodeFinished), NUMBERED.index(e.StepCommitted)
 _USAGE = _defaults(Usage)
 
 
-def pack_events(events: Sequence[EventRow]) -> bytes:
+def pack_events(events: Sequence[Happened]) -> bytes:
     """Times, paths (as what they have in common with the one before, and the rest) and values.
 
     Raises:
@@ -59,18 +60,20 @@ def pack_events(events: Sequence[EventRow]) -> bytes:
     packed: list[Any] = [base if first is None else first]
     since: float = 0
     now, before = first, tuple[str, ...]()
-    for row in events:
-        if row.at != at:
-            at, now = row.at, _micros(row.at)
+    for one in events:
+        if one.at != at:
+            at, now = one.at, _micros(one.at)
             since = at if first is None or now is None else now - first
-        path = row.path
+        path, event = one.path, one.event
         where, before = _beyond(before, path), path
-        event = row.event
-        form = _BY_KIND.get(type(event))
-        if form is None:
-            packed.append((since, where, e.encode(event)))
-        else:
+        if type(event) is e.StepCommitted:  # with the next, what every step says
+            packed.append((since, where, _STEP, event.step, event.changed))
+        elif type(event) is e.NodeFinished and event.attempt == 1 and now and (began := _micros(event.started_at)):
+            packed.append((since, where, _NODE, event.node, now - began))
+        elif (form := _BY_KIND.get(type(event))) is not None:
             packed.append([since, where, form.number, *_values(form, event, now)])
+        else:
+            packed.append((since, where, e.encode(event)))
     return pack(packed)
 
 
@@ -85,6 +88,8 @@ def _beyond(before: tuple[str, ...], path: tuple[str, ...]) -> int | list[Any]:
     same = len(path)
     if before[:same] == path:
         return same
+    if before[: same - 1] == path[:-1]:
+        return [same - 1, path[-1]]
     same = 0
     for one, other in zip(before, path, strict=False):
         if one != other:

@@ -9,7 +9,7 @@ import msgspec
 from weft.errors import Conflict, NotFound
 from weft.events import RunCancelled
 from weft.storage import history_queries as q
-from weft.storage.base import Branch, CheckpointNote, EventRow, RunRecord, Scope, Snapshot
+from weft.storage.base import Branch, CheckpointNote, Happened, RunRecord, Scope, Snapshot
 from weft.storage.blobs import SHARE_BLOBS
 from weft.storage.database import Database
 from weft.storage.event_rows import pack_events
@@ -174,7 +174,7 @@ def _end_waiting(n: int, at: float) -> Steps[None]:
     """A run that stopped in the midst of the line that is left cannot go on from it."""
     error = "cancelled: its thread was forked"
     for run, owner, target in (yield q.WAITING_RUNS, {"n": n, "error": error, "at": at}):
-        last = EventRow(seq=0, at=at, path=(target,), event=RunCancelled(reason="its thread was forked"))
+        last = Happened(at, (target,), RunCancelled(reason="its thread was forked"))
         yield ADD_LAST_EVENT, {"run": run, "owner": owner, "body": pack_events([last])}
         yield WITHDRAW, {"run": run}
 
@@ -193,7 +193,7 @@ def _stand_in(record: RunRecord, n: int, workspace: int, owner: int, at: float) 
 
 
 def _write(branch: Branch, n: int, owner: int, run: int, at: float) -> Steps[None]:
-    row, last = branch.checkpoint, branch.events[-1].seq
+    row, last = branch.checkpoint, len(branch.events)
     yield q.ADD_EVENTS, {"run": run, "seq": last, "owner": owner, "body": pack_events(branch.events)}
     if row is not None:
         place = yield from _place(n, row.path)

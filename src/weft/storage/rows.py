@@ -120,20 +120,25 @@ class ContextRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
 
 
-class EventRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A durable event, with content that lives elsewhere left out, and of plain values only."""
+class Happened(Struct, frozen=True, gc=False):
+    """An event of a run: when, where, what."""
 
-    seq: int
     at: float
     path: tuple[str, ...]
     event: Event
 
 
+class EventRow(Happened, frozen=True, kw_only=True, gc=False):
+    """A durable event, with content that lives elsewhere left out, and of plain values only."""
+
+    seq: int
+
+
 class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
-    """How one channel changed in one step. It is read back only as far as the ``ranges`` of a checkpoint lead to it."""
+    """How one channel changed in one step, as it is read back."""
 
     channel: str
-    op: Literal["set", "append", "delete"]
+    op: Literal["set", "append"]
     """``set`` begins a new base; ``append`` adds to what the base and later appends hold."""
     body: bytes = b""
 
@@ -147,9 +152,12 @@ class CheckpointRow(Struct, frozen=True, kw_only=True, gc=False):
     """Hash of the graph that wrote it."""
     head: bytes
     """JSON. What else there is to know to go on, as ``runtime.codec`` writes it."""
-    slots: tuple[SlotRow, ...] = ()
+    values: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    """Of the channels that were set in this step."""
+    added: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    """What the step added to channels that keep more than that."""
     ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-    """For every channel that holds a value: the step of its base, and of its last change."""
+    """Of all that hold a value and were not set: the step of their base, and of their last change."""
 
 
 class FinishedRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -252,9 +260,9 @@ class Commit(Struct, kw_only=True, gc=False):
     workspace: str
     user_id: str
     seq: int
-    """The run's last durable event after this commit."""
+    """The run's last durable event after this commit: the last of ``events``, which have no gap."""
     at: float
-    events: list[EventRow] = []
+    events: list[Happened] = []
     messages: list[MessageRow] = []
     contexts: list[ContextRow] = []
     checkpoints: list[CheckpointRow] = []
@@ -333,7 +341,7 @@ class Branch(Struct, kw_only=True):
     """The thread it is forked from: the run's own, or one whose messages are to be copied."""
     upto: int = 0
     """The last message to copy."""
-    events: list[EventRow]
+    events: list[Happened]
     checkpoint: CheckpointRow | None = None
     finished: list[FinishedRow] = field(default_factory=list[FinishedRow])
     messages: list[MessageRow] = field(default_factory=list[MessageRow])

@@ -11,7 +11,7 @@ import msgspec
 from weft.errors import Conflict, NotFound, StoreError
 from weft.events import EffectUnknown, RunCancelled, encode
 from weft.storage import run_queries as q
-from weft.storage.base import Enqueue, EventRow, Job, Page, RunRecord, Scope, Status, Tx, Waiting
+from weft.storage.base import Enqueue, EventRow, Happened, Job, Page, RunRecord, Scope, Status, Tx, Waiting
 from weft.storage.commands import IfBusy, NewCommand
 from weft.storage.database import Database
 from weft.storage.event_rows import pack_events, unpack_events
@@ -342,7 +342,7 @@ def _ended(run_id: str, whose: Mapping[str, str | None], reason: str | None, by:
         return None
     n, owner, target = rows[0]
     yield from _leave_unknown(n, owner, at)
-    last = EventRow(seq=0, at=at, path=(target,), event=RunCancelled(reason, by))
+    last = Happened(at, (target,), RunCancelled(reason, by))
     yield q.ADD_LAST_EVENT, {"run": n, "owner": owner, "body": pack_events([last])}
     yield WITHDRAW, {"run": n}
     yield from followed(n, owner, NewCommand(kind="abort", by=by or "", body=b"{}"))
@@ -358,7 +358,7 @@ def _leave_unknown(run: int, owner: int, at: float) -> Steps[None]:
     for _, path, payload in (yield INTENTS, {"run": run}):
         what: dict[str, Any] = msgspec.json.decode(payload)
         event = EffectUnknown(what["name"], what["key"], "the run was cancelled while it was under way")
-        row = EventRow(seq=0, at=at, path=tuple(path.split("/")), event=event)
+        row = Happened(at, tuple(path.split("/")), event)
         yield q.ADD_LAST_EVENT, {"run": run, "owner": owner, "body": pack_events([row])}
     yield LEAVE_UNKNOWN, {"run": run}
 

@@ -89,7 +89,7 @@ class Writer:
             raise StoreError("the store is closed")
         future = loop.create_future()
         if self._streak[1] and not self._line and isinstance(work, Commit) and work.run_id == self._streak[0]:
-            self._at_once((work, future))
+            self._at_once(work, future)
             return future
         self._line.append((work, future))
         if not (self._on_loop and brief):
@@ -144,19 +144,31 @@ class Writer:
             self._due = loop
             loop.call_soon(self._turn, loop)
 
-    def _at_once(self, ticket: Ticket) -> None:
+    def _at_once(self, commit: Commit, future: Future) -> None:
         """Write it before anything else happens, unless somebody else is at it."""
         if not self._lock.acquire(blocking=False):
-            self._line.append(ticket)
+            self._line.append((commit, future))
             self._wake.put(True)
             return
         try:
-            outcomes = self._write_here([ticket])
+            outcomes = self._write_one(commit, future) or self._write_here([(commit, future)])
         finally:
             self._lock.release()
         if outcomes is not None:
             self._streak = self._streak[0], self._streak[1] - 1
-            self._tell(outcomes, ticket[1].get_loop())
+            self._tell(outcomes, future.get_loop())
+
+    def _write_one(self, commit: Commit, future: Future) -> list[Outcome] | None:
+        """What ``_write_here`` does, the short way; ``None`` where that is not enough, and nothing is written."""
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            refused = self._commits.write([commit])[0]
+            self._cursor.execute("COMMIT")
+        except Exception:
+            self._roll_back()
+            return None
+        self._count_transaction()
+        return [(future, None, refused)]
 
     def _write_here(self, batch: list[Ticket]) -> list[Outcome] | None:
         """On the loop; where another process has the lock, ``None``, and the thread will do it."""
@@ -165,10 +177,13 @@ class Writer:
             self._line.extendleft(reversed(batch))
             self._wake.put(True)
             return None
+        self._count_transaction()
+        return outcomes
+
+    def _count_transaction(self) -> None:
         self._transactions += 1
         if self._transactions % CHECKPOINT == 0 and self._checkpoint is not None and not self._closed:
             self._checkpoint()
-        return outcomes
 
     def _run(self) -> None:
         """The thread: write what is in line whenever it is woken."""
@@ -183,6 +198,9 @@ class Writer:
     def _tell(self, outcomes: Sequence[Outcome], here: asyncio.AbstractEventLoop | None = None) -> None:
         """Give each future its outcome in its own loop, in the order of writing: at once in the loop that is running
         (``here``), unless it has not heard yet what was written before."""
+        if len(outcomes) == 1 and not self._untold and outcomes[0][0].get_loop() is here:
+            _settle(outcomes)
+            return
         for loop, of_loop in _by_loop(outcomes).items():
             if loop is here and not self._untold:
                 _settle(of_loop)
