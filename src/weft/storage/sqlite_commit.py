@@ -114,7 +114,7 @@ class CommitWriter:
         self._touch = _Statement(_TOUCH, "parent", *TOUCH_COLUMNS)
         self._change = _Statement(_CHANGE, "parent", *CHANGE_COLUMNS)
         self._withdraw = WITHDRAW.sql("sqlite")
-        self._add = [(kind.name, _Statement(_addition(kind), "parent", "owner_n", *kind.columns)) for kind in KINDS]
+        self._add = {kind.name: _Statement(_addition(kind), "parent", "owner_n", *kind.columns) for kind in KINDS}
         self._settle = [_Statement(query, *SETTLED) for query in (SETTLE, GIVE_BACK)]
         self._close = _Statement(_CLOSE, "parent", "owner_n", *CHECKPOINTS.columns)
 
@@ -152,14 +152,15 @@ class CommitWriter:
         many, parts = self._cursor.executemany, batch.parts
         if batch.touches:
             many(self._touch.sql, [self._touch.pick((n, *touch)) for n, touch in batch.touches.items()])
-        for name, statement in self._add:
-            if rows := parts.get(name):
-                many(statement.sql, map(statement.pick, rows))
+        settled = parts.pop("settled", ())
+        for name, rows in parts.items():
+            statement = self._add[name]
+            many(statement.sql, map(statement.pick, rows))
         if batch.unclosed and "checkpoints" in parts:
             many(self._close.sql, map(self._close.pick, parts["checkpoints"]))
-        if rows := parts.get("settled"):
+        if settled:
             for statement in self._settle:
-                many(statement.sql, map(statement.pick, rows))
+                many(statement.sql, map(statement.pick, settled))
         return refusals
 
     def _pass(self, commit: Commit, batch: "_Batch") -> StoreError | None:

@@ -62,6 +62,7 @@ class Writer:
         self._transactions = 0
         self._streak: tuple[str, int] = "", 0
         """The run that committed last, and nobody beside it; how often it may again before the loop's turn."""
+        self._done: Future | None = None
         self._closed = False
         self._untold, self._tally = 0, threading.Lock()
         """How often a loop was told of outcomes and has not heard yet: what is written later does not overtake."""
@@ -87,10 +88,11 @@ class Writer:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise StoreError("the store is closed")
+        if self._streak[1] and isinstance(work, Commit) and self._alone_now(work):
+            if self._at_once(work):
+                return self._written(loop)
+            brief = False  # somebody else is at it, or it must not be written: the thread will tell
         future = loop.create_future()
-        if self._streak[1] and not self._line and isinstance(work, Commit) and work.run_id == self._streak[0]:
-            self._at_once(work, future)
-            return future
         self._line.append((work, future))
         if not (self._on_loop and brief):
             self._wake.put(True)
@@ -144,31 +146,34 @@ class Writer:
             self._due = loop
             loop.call_soon(self._turn, loop)
 
-    def _at_once(self, commit: Commit, future: Future) -> None:
-        """Write it before anything else happens, unless somebody else is at it."""
-        if not self._lock.acquire(blocking=False):
-            self._line.append((commit, future))
-            self._wake.put(True)
-            return
-        try:
-            outcomes = self._write_one(commit, future) or self._write_here([(commit, future)])
-        finally:
-            self._lock.release()
-        if outcomes is not None:
-            self._streak = self._streak[0], self._streak[1] - 1
-            self._tell(outcomes, future.get_loop())
+    def _alone_now(self, commit: Commit) -> bool:
+        """Whether its run is the one that committed last, and nothing stands before it."""
+        return commit.run_id == self._streak[0] and not self._line and not self._untold
 
-    def _write_one(self, commit: Commit, future: Future) -> list[Outcome] | None:
-        """What ``_write_here`` does, the short way; ``None`` where that is not enough, and nothing is written."""
+    def _at_once(self, commit: Commit) -> bool:
+        """Write it before anything else happens; if that does not go, nothing is written."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        execute = self._cursor.execute
         try:
-            self._cursor.execute("BEGIN IMMEDIATE")
-            refused = self._commits.write([commit])[0]
-            self._cursor.execute("COMMIT")
+            execute("BEGIN IMMEDIATE")
+            refused = self._commits.write((commit,))[0]
+            execute("COMMIT")
         except Exception:
             self._roll_back()
-            return None
+            return False
+        finally:
+            self._lock.release()
         self._count_transaction()
-        return [(future, None, refused)]
+        self._streak = self._streak[0], self._streak[1] - 1
+        return refused is None
+
+    def _written(self, loop: asyncio.AbstractEventLoop) -> Future:
+        """A future that is done: the same for all, as it says no more than that."""
+        if self._done is None or self._done.get_loop() is not loop:
+            self._done = loop.create_future()
+            self._done.set_result(None)
+        return self._done
 
     def _write_here(self, batch: list[Ticket]) -> list[Outcome] | None:
         """On the loop; where another process has the lock, ``None``, and the thread will do it."""
@@ -198,9 +203,6 @@ class Writer:
     def _tell(self, outcomes: Sequence[Outcome], here: asyncio.AbstractEventLoop | None = None) -> None:
         """Give each future its outcome in its own loop, in the order of writing: at once in the loop that is running
         (``here``), unless it has not heard yet what was written before."""
-        if len(outcomes) == 1 and not self._untold and outcomes[0][0].get_loop() is here:
-            _settle(outcomes)
-            return
         for loop, of_loop in _by_loop(outcomes).items():
             if loop is here and not self._untold:
                 _settle(of_loop)
