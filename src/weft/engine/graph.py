@@ -100,6 +100,7 @@ class Graph:
     """
 
     __slots__ = (
+        "_names",
         "allowed",
         "channels",
         "deferred",
@@ -164,6 +165,7 @@ class Graph:
                 if (names := tuple(node.name for node in nodes if channel in node.listens))
             }
         )
+        self._names = frozenset(self.nodes)
         self.allowed = MappingProxyType({node.name: self._writable(node.name) for node in nodes})
         self.version = self._hash()
 
@@ -190,7 +192,7 @@ class Graph:
                 if channel not in self.allowed[node]:
                     may = ", ".join(sorted(self.writers[channel])) or "nobody"
                     raise GraphError(f"node {node!r} may not write to channel {channel!r}; only {may} may")
-        if update.goto or update.sends:
+        if update.sends or not self._names.issuperset(update.goto):
             self.lead(f"node {node!r}", update)
 
     def lead(self, who: str, update: Update) -> None:
@@ -199,7 +201,7 @@ class Graph:
         Raises:
             GraphError: it does not.
         """
-        for target in update.goto if not update.sends else (*update.goto, *[send.node for send in update.sends]):
+        for target in (*update.goto, *[send.node for send in update.sends]):
             if target not in self.nodes:
                 known = ", ".join(sorted(self.nodes))
                 raise GraphError(f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {known}")

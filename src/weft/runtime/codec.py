@@ -189,7 +189,7 @@ class Slots:
                 added[name] = self._added(name, checkpoint.step, updates)
                 continue
             else:
-                body = values[name] = encode(value, f"state[{name!r}]")
+                body = values[name] = _body(name, value)
                 if stored == "updates":
                     self._sizes[name] = [len(body), 0, 0]
             self.ranges[name] = here
@@ -205,7 +205,7 @@ class Slots:
         return sizes is not None and name in self.ranges and not _outgrown(sizes) and not overwrites(updates)
 
     def _added(self, name: str, step: int, updates: list[Any]) -> bytes:
-        body, sizes = encode(updates, f"state[{name!r}]"), self._sizes[name]
+        body, sizes = _body(name, updates), self._sizes[name]
         sizes[1] += len(body)
         sizes[2] += 1
         self.ranges[name] = (self.ranges[name][0], step)
@@ -234,6 +234,13 @@ class Slots:
         return values
 
 
+def _body(channel: str, value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except Exception:
+        return encode(value, f"state[{channel!r}]")  # says what is wrong, and where
+
+
 def _outgrown(sizes: list[int]) -> bool:
     base, appended, count = sizes
     return count >= _MANY and appended >= 4 * base
@@ -251,14 +258,14 @@ def dump_checkpoint(
 ) -> CheckpointRow:
     """What a store keeps of ``checkpoint``: its head, and what its last step changed."""
     values, added = slots.changed(checkpoint)
-    ranges = slots.ranges
+    ranges, frontier = slots.ranges, checkpoint.frontier
     return CheckpointRow(
         path=path,
         step=checkpoint.step,
         version=graph.version,
         head=_encode_head(
             Head(
-                tuple([_woken(one) for one in checkpoint.frontier]),
+                (_woken(frontier[0]),) if len(frontier) == 1 else tuple([_woken(one) for one in frontier]),
                 graph.evolution.version,
                 head_seq,
                 parent,

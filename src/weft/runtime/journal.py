@@ -281,8 +281,8 @@ class Journal:
     ) -> list[Happened]:
         """All that happened since the last commit, in order; whatever ends a run is its last event."""
         new, self._pending = self._pending, []
-        if happened:
-            new.extend([Happened(now, path, event) for event in happened])
+        for event in happened:
+            new.append(Happened(now, path, event))
         if said:
             new.extend([Happened(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
         if rests and len(new) > 1:

@@ -14,7 +14,10 @@ from weft.storage.event_rows import NUMBERED
 
 def stored(happened: list[Happened]) -> list[Happened]:
     """As they are stored."""
-    return [one if type(one.event) in _HOT else Happened(one.at, one.path, plain(one.event)) for one in happened]
+    for one in happened:
+        if type(one.event) not in _HOT:
+            return [Happened(one.at, one.path, plain(one.event)) for one in happened]
+    return happened
 
 
 def plain(event: Event) -> Event:
@@ -23,6 +26,8 @@ def plain(event: Event) -> Event:
     Raises:
         StateError: something in it cannot be stored.
     """
+    if type(event) in _HOT:
+        return event
     lean = _LEAN.get(type(event))
     event = event if lean is None else lean(event)
     if lean is not None and type(event) is not events.ToolFinished:
