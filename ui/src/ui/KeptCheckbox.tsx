@@ -1,4 +1,5 @@
-/** A checkbox whose state is kept by the server: what was asked for is shown at once, and taken back where it fails. */
+/** A checkbox whose state is kept by the server: what was asked for is shown at once, and taken back where it fails.
+ *  Until the server has answered it keeps the keyboard's focus and takes nothing more. */
 import { type ComponentProps, useEffect, useState } from "react";
 import { toastError } from "./Toasts";
 
@@ -28,8 +29,10 @@ export function KeptCheckbox({ checked, keep, ...rest }: Props) {
       {...rest}
       type="checkbox"
       checked={shown}
-      disabled={busy}
-      onChange={(event) => void change(event.target.checked)}
+      aria-disabled={busy || undefined}
+      onChange={(event) => {
+        if (!busy) void change(event.target.checked);
+      }}
     />
   );
 }
