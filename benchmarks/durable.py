@@ -17,8 +17,8 @@ import msgspec
 from tests.services import Missing, postgres
 
 from benchmarks.fakes import Fake
-from benchmarks.graphs import looping
-from benchmarks.measure import Sides, slope
+from benchmarks.graphs import chain, looping
+from benchmarks.measure import Sides, each, slope
 from benchmarks.rows import NotMeasured, row
 from weft import END, START, Agent, App, StateGraph
 from weft.engine.channels import Topic
@@ -78,6 +78,17 @@ async def _sqlite_step(durability: Durability) -> Sides:
     async with sqlite_app(*graphs.values()) as (app, _):
         weft = await slope(lambda count: app.run(graphs[count], {"count": 0}), FEW, MANY, 20)
     return Sides(limit, weft)
+
+
+@row("stored", "a whole run of 10 nodes in a chain, SQLite", goal=None)
+async def stored() -> Sides:
+    graphs = {durability: chain(10, durability) for durability in ("sync", "async")}
+    async with sqlite_app(*graphs.values()) as (app, _):
+        spent = {
+            durability: await each(lambda graph=graph: app.run(graph, {"count": 0}), 300)
+            for durability, graph in graphs.items()
+        }
+    return Sides(None, spent["sync"], {"in bursts": spent["async"]})
 
 
 @row("sqlite-1000-runs", "a durable step, SQLite, 1,000 runs at once, garbage collected as in `weft serve`", goal=15)

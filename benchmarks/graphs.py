@@ -23,14 +23,14 @@ async def step(state: Any) -> Any:
     return {"count": state["count"] + 1}
 
 
-def chain(length: int) -> Any:
-    builder = StateGraph(Counted, name="chain")
+def chain(length: int, durability: Durability = "sync") -> Any:
+    builder = StateGraph(Counted, name=f"chain-{durability}")
     names = [f"n{index}" for index in range(length)]
     for name in names:
         builder.add_node(name, step)
     for before, after in zip([START, *names], [*names, END], strict=True):
         builder.add_edge(before, after)
-    return builder.compile()
+    return builder.compile(durability=durability)
 
 
 def looping(times: int, name: str = "loop", durability: Durability = "sync") -> Any:
@@ -105,3 +105,17 @@ async def loop() -> Sides:
 async def thousand_chains() -> Sides:
     graph = chain(10)
     return Sides(await at_once(by_hand(10), 1_000), await at_once(lambda: graph.run({"count": 0}), 1_000))
+
+
+@row("listened", "10 nodes in a chain, and a listener who hears all 22 events", goal=None)
+async def listened() -> Sides:
+    async def heard(graph: Any, input: dict[str, int]) -> None:
+        async for _ in graph.stream(input):
+            pass
+
+    ten, loop, wide = chain(10), looping(500), fan(100)
+    more: dict[str, float | str] = {
+        "a loop, per iteration": await each(lambda: heard(loop, {"count": 0}), 20, per=500),
+        "100 nodes side by side, and a join": await each(lambda: heard(wide, {"total": 0}), 100),
+    }
+    return Sides(None, await each(lambda: heard(ten, {"count": 0}), 1_000), more)

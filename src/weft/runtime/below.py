@@ -102,7 +102,7 @@ def still_done(
     done = [one for one in last.frontier if one.id in finished]
     for one in done:
         row = codec.dump_update(graph, path, last.step, one, finished[one.id])
-        journal.commit(finished=row, hold=True)
+        journal.commit(finished=(row,), hold=True)
     return {one.id: finished[one.id] for one in done}
 
 
@@ -119,8 +119,8 @@ def _keep(journal: Journal, before: Level, amended: Sequence[Checkpoint]) -> Non
         journal.commit(
             place,
             happened=(events.StepCommitted(checkpoint.step, codec.told_of(graph, row)),),
-            context=None if seen is None else dump_context(seen, conversation_of(path)),
-            checkpoint=row,
+            contexts=() if seen is None else (dump_context(seen, conversation_of(path)),),
+            checkpoints=(row,),
             hold=True,
         )
 

@@ -259,24 +259,10 @@ def dump_checkpoint(
     """What a store keeps of ``checkpoint``: its head, and what its last step changed."""
     values, added = slots.changed(checkpoint)
     ranges, frontier = slots.ranges, checkpoint.frontier
-    return CheckpointRow(
-        path=path,
-        step=checkpoint.step,
-        version=graph.version,
-        head=_encode_head(
-            Head(
-                (_woken(frontier[0]),) if len(frontier) == 1 else tuple([_woken(one) for one in frontier]),
-                graph.evolution.version,
-                head_seq,
-                parent,
-                source,
-                checkpoint.held,
-            )
-        ),
-        values=values,
-        added=added,
-        ranges={name: span for name, span in ranges.items() if name not in values} if len(ranges) > len(values) else {},
-    )
+    woken = (_woken(frontier[0]),) if len(frontier) == 1 else tuple([_woken(one) for one in frontier])
+    head = _encode_head(Head(woken, graph.evolution.version, head_seq, parent, source, checkpoint.held))
+    others = {name: span for name, span in ranges.items() if name not in values} if len(ranges) > len(values) else {}
+    return CheckpointRow(path, checkpoint.step, graph.version, head, values, added, others)
 
 
 def _woken(one: Activation) -> _Woken:

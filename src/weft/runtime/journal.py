@@ -68,6 +68,7 @@ class Journal:
     __slots__ = (
         "_begun",
         "_called",
+        "_ended",
         "_held",
         "_judged",
         "_newest",
@@ -129,6 +130,8 @@ class Journal:
         self._begun: dict[tuple[str, ...], tuple[float, str, int]] = {}
         """The nodes that run: since when, which, and at which attempt."""
         self._pending: list[Happened] = []
+        self._ended = 0.0
+        """When the node was done whose commit follows at once; else 0."""
         self._held: Commit | None = None
         self._called = False
         """Whether model calls ended that the ledger does not have yet."""
@@ -164,10 +167,12 @@ class Journal:
         """Since when what ran at ``path`` ran, what it was, and its attempt."""
         return self._begun.pop(path, default)
 
-    def finished(self, path: tuple[str, ...], node: str) -> None:
-        """What ran at ``path`` is done."""
+    def finished(self, path: tuple[str, ...], node: str, *, alone: bool) -> None:
+        """What ran at ``path`` is done. If it was ``alone`` its commit follows at once, and is of the same moment."""
         started, node, attempt = self._begun.pop(path, (0.0, node, 1))
-        self._pending.append(Happened(events.now(), path, events.NodeFinished(node, started, attempt)))
+        now = events.now()
+        self._ended = now if alone else 0.0
+        self._pending.append(Happened(now, path, events.NodeFinished(node, started, attempt)))
 
     def _beginnings(self) -> list[Envelope]:
         return [
@@ -189,6 +194,7 @@ class Journal:
             if hub is not None and hub.heard(self.info.id):
                 hub.publish(self._passing(events.now(), path, event))
         elif not self.silent:
+            self._ended = 0.0
             self._pending.append(Happened(events.now(), path, event))
             if type(event) is events.ToolFinished:
                 self._judged = self._judged or event.judged is not None
@@ -204,9 +210,9 @@ class Journal:
         happened: Sequence[Event] = (),
         said: Sequence[Said] = (),
         conversation: str = "",
-        context: ContextRow | None = None,
-        checkpoint: CheckpointRow | None = None,
-        finished: FinishedRow | None = None,
+        contexts: Sequence[ContextRow] = (),
+        checkpoints: Sequence[CheckpointRow] = (),
+        finished: Sequence[FinishedRow] = (),
         questions: Sequence[QuestionRow] = (),
         steering: SteeringRow | None = None,
         run: RunChange | None = None,
@@ -220,11 +226,17 @@ class Journal:
         follows at once, and is stored with it. With ``later`` it is stored with all that happens until
         the loop's next turn.
         """
-        now = events.now()
+        now, self._ended = self._ended or events.now(), 0.0
         rows = self._number(said, conversation, now) if said else _NO_ROWS
         if self.silent:
             return None
-        new = self._take(path, happened, said, now, rests=run is not None and run.status is not None)
+        new, self._pending = self._pending, []
+        for event in happened:
+            new.append(Happened(now, path, event))
+        if said:
+            new.extend([Happened(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
+        if run is not None and run.status is not None:
+            new.sort(key=_rests)  # whatever ends a run is its last event
         first = self.seq + 1
         self.seq += len(new)
         if self.store is None:
@@ -239,13 +251,10 @@ class Journal:
         commit.messages += rows
         commit.questions += self._settle(questions, run) if self.settled or self.intents else questions
         commit.steering = steering or commit.steering
+        commit.contexts += contexts
+        commit.checkpoints += checkpoints
+        commit.finished += finished
         settles = (self._called or self._judged) and self._account(commit, first, new)
-        if context is not None:
-            commit.contexts.append(context)
-        if checkpoint is not None:
-            commit.checkpoints.append(checkpoint)
-        if finished is not None:
-            commit.finished.append(finished)
         if run is not None:
             commit.run = run if commit.run is None else _both(commit.run, run)
         if hold or (later and not settles and self._postponed()):
@@ -275,19 +284,6 @@ class Journal:
             self._put(self.store, commit, new)
         except Exception as error:
             self.failure = self.failure or error
-
-    def _take(
-        self, path: tuple[str, ...], happened: Sequence[Event], said: Sequence[Said], now: float, *, rests: bool
-    ) -> list[Happened]:
-        """All that happened since the last commit, in order; whatever ends a run is its last event."""
-        new, self._pending = self._pending, []
-        for event in happened:
-            new.append(Happened(now, path, event))
-        if said:
-            new.extend([Happened(now, path, events.MessageAdded(one.seq, one.message)) for one in said])
-        if rests and len(new) > 1:
-            new.sort(key=_rests)
-        return new
 
     def _put(self, store: Store, commit: Commit, happened: list[Happened]) -> "Future[None]":
         first = self.seq - len(happened) + 1

@@ -27,7 +27,7 @@ from weft.runtime.repeats import Left
 from weft.runtime.retelling import retold
 from weft.runtime.steering import Place, Steering
 from weft.runtime.versions import ALONE, fitting, load
-from weft.storage.base import Store
+from weft.storage.base import CheckpointRow, ContextRow, Store
 
 Path: TypeAlias = tuple[str, ...]
 _NOTHING_SAID: list[Said] = []
@@ -345,12 +345,12 @@ class _Running:
             self._asking.finished((*self._path, activation.id))
         if self._journal.silent:
             return
-        self._journal.finished((*self._path, activation.id), activation.node)
+        self._journal.finished((*self._path, activation.id), activation.node, alone=alone)
         if self._steering is not None and not self._steering.quiet:
             self._ran.append(activation.node)
         if not alone and self._journal.store is not None:
             done = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
-            self._journal.commit(finished=done, later=self._later)
+            self._journal.commit(finished=(done,), later=self._later)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
@@ -389,7 +389,9 @@ class _Running:
         *,
         hold: bool = False,
     ) -> "Future[None] | None":
-        rows, said, context = self._rows, _NOTHING_SAID, None
+        rows, said = self._rows, _NOTHING_SAID
+        contexts: tuple[ContextRow, ...] = ()
+        checkpoints: tuple[CheckpointRow, ...] = ()
         self._step, self._reached = checkpoint.step, checkpoint
         steering = None
         if self._steering is not None and not self._steering.quiet:
@@ -400,15 +402,15 @@ class _Running:
             said = newly_said(seen)
             if seen.start != self._start:
                 self._start = seen.start
-                context = dump_context(seen, self._conversation)
+                contexts = (dump_context(seen, self._conversation),)
         elif self._journal.silent:
             return None
-        row = None
         if self._slots is not None:
             head_seq = self._journal.head_seq + len(said)
             row = codec.dump_checkpoint(
                 self._graph, checkpoint, self._slots, self._path_key, head_seq=head_seq, source=source
             )
+            checkpoints = (row,)
             if changed := codec.told_of(self._graph, row):
                 happened = (*happened, events.StepCommitted(checkpoint.step, changed))
         return self._journal.commit(
@@ -416,8 +418,8 @@ class _Running:
             happened=happened,
             said=said,
             conversation=self._conversation,
-            context=context,
-            checkpoint=row,
+            contexts=contexts,
+            checkpoints=checkpoints,
             steering=steering,
             hold=hold or (not checkpoint.frontier and len(self._path) == 1),
             later=self._later,

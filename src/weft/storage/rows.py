@@ -143,7 +143,7 @@ class SlotRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes = b""
 
 
-class CheckpointRow(Struct, frozen=True, kw_only=True, gc=False):
+class CheckpointRow(Struct, frozen=True, gc=False):
     """A graph's state at the edge of a step: its head, and only the slots that changed."""
 
     path: str
