@@ -43,6 +43,7 @@ test("a tool is found, enabled, looked at and tried", async ({ page }) => {
   const asks = panel.getByRole("checkbox", { name: "A person is asked before each call" });
   await asks.check();
   await expect(row.getByText("asks first")).toBeVisible();
+  await expect(asks).toBeFocused();
   await asks.uncheck();
   await expect(row.getByText("asks first")).toBeHidden();
   await page.reload();

@@ -42,8 +42,6 @@ class HeartBeat:
 
     def __init__(self, store: Store, worker: str, ttl: float, tick: Callable[[], Awaitable[None]]) -> None:
         self._store, self._worker, self._ttl, self._tick = store, worker, ttl, tick
-        self._silence = 0.8 * ttl
-        """Seconds after the last beat from which others may have our runs."""
         self._beaten = -1e9
         self._task: asyncio.Task[None] | None = None
 
@@ -53,7 +51,7 @@ class HeartBeat:
         Raises:
             Fenced: somebody else may own the run by now.
         """
-        if time.monotonic() - self._beaten > self._silence:
+        if self._is_late():
             raise Fenced("this process was silent for so long that another may have taken over its runs")
 
     async def beat(self) -> None:
@@ -72,9 +70,12 @@ class HeartBeat:
     async def _beat(self) -> None:
         before = time.monotonic()  # taken first: the lease counts from here
         await self._store.workers.beat(self._worker)
-        if time.monotonic() - self._beaten > self._silence and self._beaten > 0:
+        if self._is_late() and self._beaten > 0:
             await self._tick()  # what others took over meanwhile is let go before anything may go on
         self._beaten = before
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._beaten > 0.8 * self._ttl
 
     async def _go_on(self) -> None:
         while True:

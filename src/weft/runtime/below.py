@@ -118,7 +118,7 @@ def _keep(journal: Journal, before: Level, amended: Sequence[Checkpoint]) -> Non
         seen: Context | None = None if rows is None or rows not in checkpoint.written else checkpoint.values[rows]
         journal.commit(
             place,
-            happened=(events.StepCommitted(checkpoint.step, codec.told_of(graph, row)),),
+            happened=(events.StepCommitted(checkpoint.step, codec.changed_channels(graph, row)),),
             contexts=() if seen is None else (dump_context(seen, conversation_of(path)),),
             checkpoints=(row,),
             hold=True,

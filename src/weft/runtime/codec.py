@@ -258,10 +258,9 @@ def dump_checkpoint(
 ) -> CheckpointRow:
     """What a store keeps of ``checkpoint``: its head, and what its last step changed."""
     values, added = slots.changed(checkpoint)
-    ranges, frontier = slots.ranges, checkpoint.frontier
-    woken = (_woken(frontier[0]),) if len(frontier) == 1 else tuple([_woken(one) for one in frontier])
+    woken = tuple([_woken(one) for one in checkpoint.frontier])
     head = _encode_head(Head(woken, graph.evolution.version, head_seq, parent, source, checkpoint.held))
-    others = {name: span for name, span in ranges.items() if name not in values} if len(ranges) > len(values) else {}
+    others = {name: span for name, span in slots.ranges.items() if name not in values}
     return CheckpointRow(path, checkpoint.step, graph.version, head, values, added, others)
 
 
@@ -269,7 +268,7 @@ def _woken(one: Activation) -> _Woken:
     return _Woken(one.id, one.node, encode(one.payload, f"payload of {one.node!r}") if one.sent else None)
 
 
-def told_of(graph: Graph, row: CheckpointRow) -> tuple[str, ...]:
+def changed_channels(graph: Graph, row: CheckpointRow) -> tuple[str, ...]:
     """The channels that a step changed, without those that live for one step only."""
     changed = (*row.values, *row.added)
     return tuple([name for name in changed if name not in graph.passing]) if graph.passing else changed

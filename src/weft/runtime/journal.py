@@ -16,7 +16,7 @@ from weft.runtime.conversation import Said, dump_message
 from weft.runtime.hub import Hub
 from weft.runtime.ledger import calls_of
 from weft.runtime.limits import Meter
-from weft.runtime.plain import stored
+from weft.runtime.plain import as_stored
 from weft.storage.accounts import CallRow
 from weft.storage.base import (
     ENDED,
@@ -68,9 +68,9 @@ class Journal:
     __slots__ = (
         "_begun",
         "_called",
-        "_ended",
         "_held",
         "_judged",
+        "_moment",
         "_newest",
         "_pending",
         "_sealed",
@@ -130,7 +130,7 @@ class Journal:
         self._begun: dict[tuple[str, ...], tuple[float, str, int]] = {}
         """The nodes that run: since when, which, and at which attempt."""
         self._pending: list[Happened] = []
-        self._ended = 0.0
+        self._moment = 0.0
         """When the node was done whose commit follows at once; else 0."""
         self._held: Commit | None = None
         self._called = False
@@ -171,7 +171,7 @@ class Journal:
         """What ran at ``path`` is done. If it was ``alone`` its commit follows at once, and is of the same moment."""
         started, node, attempt = self._begun.pop(path, (0.0, node, 1))
         now = events.now()
-        self._ended = now if alone else 0.0
+        self._moment = now if alone else 0.0
         self._pending.append(Happened(now, path, events.NodeFinished(node, started, attempt)))
 
     def _beginnings(self) -> list[Envelope]:
@@ -194,7 +194,7 @@ class Journal:
             if hub is not None and hub.heard(self.info.id):
                 hub.publish(self._passing(events.now(), path, event))
         elif not self.silent:
-            self._ended = 0.0
+            self._moment = 0.0
             self._pending.append(Happened(events.now(), path, event))
             if type(event) is events.ToolFinished:
                 self._judged = self._judged or event.judged is not None
@@ -226,7 +226,7 @@ class Journal:
         follows at once, and is stored with it. With ``later`` it is stored with all that happens until
         the loop's next turn.
         """
-        now, self._ended = self._ended or events.now(), 0.0
+        now, self._moment = self._moment or events.now(), 0.0
         rows = self._number(said, conversation, now) if said else _NO_ROWS
         if self.silent:
             return None
@@ -247,7 +247,7 @@ class Journal:
             run = msgspec.structs.replace(run or RunChange(), first_message=rows[0].seq, forget_input=True)
         commit, self._held = self._held or self._empty(), None
         commit.seq, commit.at = self.seq, now
-        commit.events += stored(new)
+        commit.events += as_stored(new)
         commit.messages += rows
         commit.questions += self._settle(questions, run) if self.settled or self.intents else questions
         commit.steering = steering or commit.steering
@@ -287,14 +287,14 @@ class Journal:
 
     def _put(self, store: Store, commit: Commit, happened: list[Happened]) -> "Future[None]":
         first = self.seq - len(happened) + 1
-        kept, calls = store.commit(commit), commit.calls
-        if kept.done() and not self._untold:
-            self._kept(kept, first, happened, calls)
+        stored, calls = store.commit(commit), commit.calls
+        if stored.done() and not self._untold:
+            self._stored(stored, first, happened, calls)
         else:  # also what is done already: those before it are told of first
             self._untold += 1
-            self._newest = kept
-            kept.add_done_callback(lambda future: self._late(future, first, happened, calls))
-        return kept
+            self._newest = stored
+            stored.add_done_callback(lambda future: self._late(future, first, happened, calls))
+        return stored
 
     @property
     def waits(self) -> bool:
@@ -308,7 +308,7 @@ class Journal:
 
     def _late(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
         self._untold -= 1
-        self._kept(future, first, happened, calls)
+        self._stored(future, first, happened, calls)
 
     def _settle(self, questions: Sequence[QuestionRow], run: RunChange | None) -> list[QuestionRow]:
         rows, self.settled = [*questions, *self.settled], ()
@@ -338,7 +338,7 @@ class Journal:
             at=0.0,
         )
 
-    def _kept(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
+    def _stored(self, future: "Future[None]", first: int, happened: list[Happened], calls: Sequence[CallRow]) -> None:
         if future.cancelled():
             return
         if (failure := future.exception()) is None:

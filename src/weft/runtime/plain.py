@@ -12,7 +12,7 @@ from weft.storage.base import Happened
 from weft.storage.event_rows import NUMBERED
 
 
-def stored(happened: list[Happened]) -> list[Happened]:
+def as_stored(happened: list[Happened]) -> list[Happened]:
     """As they are stored."""
     for one in happened:
         if type(one.event) not in _HOT:

@@ -411,7 +411,7 @@ class _Running:
                 self._graph, checkpoint, self._slots, self._path_key, head_seq=head_seq, source=source
             )
             checkpoints = (row,)
-            if changed := codec.told_of(self._graph, row):
+            if changed := codec.changed_channels(self._graph, row):
                 happened = (*happened, events.StepCommitted(checkpoint.step, changed))
         return self._journal.commit(
             self._path,

@@ -151,7 +151,7 @@ class CheckpointRow(Struct, frozen=True, gc=False):
     version: str
     """Hash of the graph that wrote it."""
     head: bytes
-    """JSON. What else there is to know to go on, as ``runtime.codec`` writes it."""
+    """What else there is to know to go on, as ``runtime.codec`` writes it."""
     values: dict[str, bytes] = field(default_factory=dict[str, bytes])
     """Of the channels that were set in this step."""
     added: dict[str, bytes] = field(default_factory=dict[str, bytes])

@@ -63,6 +63,7 @@ class Writer:
         self._streak: tuple[str, int] = "", 0
         """The run that committed last, and nobody beside it; how often it may again before the loop's turn."""
         self._done: Future | None = None
+        """A future that is done, for all commits that are written before anybody could wait for them."""
         self._closed = False
         self._untold, self._tally = 0, threading.Lock()
         """How often a loop was told of outcomes and has not heard yet: what is written later does not overtake."""
@@ -88,7 +89,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise StoreError("the store is closed")
-        if self._streak[1] and isinstance(work, Commit) and self._alone_now(work):
+        if self._streak[1] and isinstance(work, Commit) and self._is_alone(work):
             if self._at_once(work):
                 return self._written(loop)
             brief = False  # somebody else is at it, or it must not be written: the thread will tell
@@ -146,7 +147,7 @@ class Writer:
             self._due = loop
             loop.call_soon(self._turn, loop)
 
-    def _alone_now(self, commit: Commit) -> bool:
+    def _is_alone(self, commit: Commit) -> bool:
         """Whether its run is the one that committed last, and nothing stands before it."""
         return commit.run_id == self._streak[0] and not self._line and not self._untold
 
