@@ -22,7 +22,7 @@ from benchmarks.measure import Sides, each, slope
 from benchmarks.rows import NotMeasured, row
 from weft import END, START, Agent, App, StateGraph
 from weft.engine.channels import Topic
-from weft.engine.graph import Durability
+from weft.engine.policy import Effect
 from weft.ids import new_id
 from weft.server.listen import collect_less
 
@@ -54,16 +54,16 @@ def by_hand(path: Path) -> sqlite3.Connection:
 
 @row("sqlite-step", "a durable step, SQLite (WAL, NORMAL), one run", goal=40)
 async def sqlite_step() -> Sides:
-    return await _sqlite_step("sync")
+    return await _sqlite_step("idempotent")
 
 
-@row("sqlite-step-async", 'the same with durability="async"', goal=40)
-async def sqlite_step_async() -> Sides:
-    return await _sqlite_step("async")
+@row("sqlite-step-read", 'the same, of a node that says it only reads (`effect="read"`)', goal=40)
+async def sqlite_step_read() -> Sides:
+    return await _sqlite_step("read")
 
 
-async def _sqlite_step(durability: Durability) -> Sides:
-    graphs = {steps: looping(steps, f"loop{steps}", durability) for steps in (FEW, MANY)}
+async def _sqlite_step(effect: Effect) -> Sides:
+    graphs = {steps: looping(steps, f"loop{steps}", effect) for steps in (FEW, MANY)}
     with tempfile.TemporaryDirectory() as folder, closing(by_hand(Path(folder) / "hand.db")) as connection:
         runs = iter(range(1_000_000))
 
@@ -82,27 +82,28 @@ async def _sqlite_step(durability: Durability) -> Sides:
 
 @row("stored", "a whole run of 10 nodes in a chain, SQLite", goal=None)
 async def stored() -> Sides:
-    graphs = {durability: chain(10, durability) for durability in ("sync", "async")}
+    effects: tuple[Effect, ...] = "idempotent", "read"
+    graphs = {effect: chain(10, effect) for effect in effects}
     async with sqlite_app(*graphs.values()) as (app, _):
         spent = {
-            durability: await each(lambda graph=graph: app.run(graph, {"count": 0}), 300)
-            for durability, graph in graphs.items()
+            effect: await each(lambda graph=graph: app.run(graph, {"count": 0}), 300)
+            for effect, graph in graphs.items()
         }
-    return Sides(None, spent["sync"], {"in bursts": spent["async"]})
+    return Sides(None, spent["idempotent"], {"of nodes that only read": spent["read"]})
 
 
 @row("sqlite-1000-runs", "a durable step, SQLite, 1,000 runs at once, garbage collected as in `weft serve`", goal=15)
 async def sqlite_thousand() -> Sides:
-    return await _sqlite_thousand("sync")
+    return await _sqlite_thousand("idempotent")
 
 
-@row("sqlite-1000-runs-async", 'the same with durability="async"', goal=15)
-async def sqlite_thousand_async() -> Sides:
-    return await _sqlite_thousand("async")
+@row("sqlite-1000-runs-read", "the same, of a node that says it only reads", goal=15)
+async def sqlite_thousand_read() -> Sides:
+    return await _sqlite_thousand("read")
 
 
-async def _sqlite_thousand(durability: Durability) -> Sides:
-    graphs = {steps: looping(steps, f"loop{steps}", durability) for steps in (2, 12)}
+async def _sqlite_thousand(effect: Effect) -> Sides:
+    graphs = {steps: looping(steps, f"loop{steps}", effect) for steps in (2, 12)}
     with tempfile.TemporaryDirectory() as folder, closing(by_hand(Path(folder) / "hand.db")) as connection:
         began = time.process_time()
         for seq in range(10):
@@ -124,17 +125,17 @@ async def _sqlite_thousand(durability: Durability) -> Sides:
 
 @row("postgres-step", "a durable step, PostgreSQL, one run (CPU of the client)", goal=120)
 async def postgres_step() -> Sides:
-    return await _postgres_step("sync")
+    return await _postgres_step("idempotent")
 
 
-@row("postgres-step-async", 'the same with durability="async"', goal=120)
-async def postgres_step_async() -> Sides:
-    return await _postgres_step("async")
+@row("postgres-step-read", "the same, of a node that says it only reads", goal=120)
+async def postgres_step_read() -> Sides:
+    return await _postgres_step("read")
 
 
-async def _postgres_step(durability: Durability) -> Sides:
+async def _postgres_step(effect: Effect) -> Sides:
     with postgres_url() as url:
-        graphs = {steps: looping(steps, f"loop{steps}", durability) for steps in (FEW, MANY)}
+        graphs = {steps: looping(steps, f"loop{steps}", effect) for steps in (FEW, MANY)}
         limit = await _postgres_by_hand(url)
         async with App(targets=list(graphs.values()), store=url) as app:
             weft = await slope(lambda count: app.run(graphs[count], {"count": 0}), FEW, MANY, 10)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict
 from benchmarks.measure import Sides, at_once, each
 from benchmarks.rows import row
 from weft import END, START, Send, StateGraph
-from weft.engine.graph import Durability
+from weft.engine.policy import Effect
 
 
 class Counted(TypedDict):
@@ -23,22 +23,22 @@ async def step(state: Any) -> Any:
     return {"count": state["count"] + 1}
 
 
-def chain(length: int, durability: Durability = "sync") -> Any:
-    builder = StateGraph(Counted, name=f"chain-{durability}")
+def chain(length: int, effect: Effect = "idempotent") -> Any:
+    builder = StateGraph(Counted, name=f"chain-{effect}")
     names = [f"n{index}" for index in range(length)]
     for name in names:
-        builder.add_node(name, step)
+        builder.add_node(name, step, effect=effect)
     for before, after in zip([START, *names], [*names, END], strict=True):
         builder.add_edge(before, after)
-    return builder.compile(durability=durability)
+    return builder.compile()
 
 
-def looping(times: int, name: str = "loop", durability: Durability = "sync") -> Any:
+def looping(times: int, name: str = "loop", effect: Effect = "idempotent") -> Any:
     builder = StateGraph(Counted, name=name)
-    builder.add_node("again", step)
+    builder.add_node("again", step, effect=effect)
     builder.add_edge(START, "again")
     builder.add_conditional_edges("again", lambda state: "again" if state["count"] < times else END)
-    return builder.compile(durability=durability)
+    return builder.compile()
 
 
 def fan(width: int) -> Any:

@@ -361,7 +361,7 @@ class App(TimeTravel, Accounts, Permissions, Reading, Minding, Knowing, Leaving,
     ) -> Result[Any]:
         """Go on with a paused run here and now: with answers to some of its questions, or as nobody holds it any more.
 
-        ``steps`` is how many it may take before it pauses again. Who gives answers lets go of a run that was held.
+        ``steps`` is how many a run that was held may take before it pauses again. Who gives answers lets go of it.
 
         With ``limits`` it goes on under these, in place of its own and its agents'.
 
@@ -369,11 +369,15 @@ class App(TimeTravel, Accounts, Permissions, Reading, Minding, Knowing, Leaving,
             NotFound: no such run or question.
             AnswerInvalid: an answer does not fit its question; none is recorded.
             Conflict: it does not wait, or other answers were given.
-            UsageError: nothing has been answered since it came to rest.
+            UsageError: nothing has been answered since it came to rest; or it is to be stepped, and nobody holds it.
         """
         await self.open()
         scope = Scope(self.workspace, user)
-        record = None if answers is None else await self.runner.answer(scope, run_id, answers, here=True, limits=limits)
+        record = None
+        if answers is not None or limits is not None:
+            if steps is not None and not await self.runner.holds(await self.store.runs.get(scope, run_id)):
+                raise UsageError(f"nobody holds run {run_id}, so it cannot be stepped: pause it, then answer")
+            record = await self.runner.answer(scope, run_id, answers or {}, here=True, limits=limits)
         if record is None or (record.status == "paused" and await self.runner.holds(record)):
             command = Resume() if steps is None else Step(count=steps)
             await self.runner.send(scope, run_id, command, by=user or "local", here=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import operator
+from collections.abc import Collection
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -12,6 +14,8 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 from pydantic import BaseModel
 
 from tests.langgraph.both import ONE, S, Scenario, Scenarios, alike, asking, nested, says, tried
+from weft.langgraph import StateGraph
+from weft.langgraph.checkpoint.memory import InMemorySaver
 
 same = Scenarios()
 
@@ -258,3 +262,18 @@ def a_graph_that_a_method_calls_is_seen(lg: Any) -> list[Any]:
 @pytest.mark.parametrize("scenario", same.all, ids=lambda one: one.__name__)
 def test_both_give_the_same(scenario: Scenario) -> None:
     alike(scenario)
+
+
+async def test_a_step_that_is_told_of_is_on_record_however_long_that_takes() -> None:
+    class Slow(InMemorySaver):
+        async def keep(self, trail: Any, point: Any, hidden: Collection[str] = ()) -> None:
+            await asyncio.sleep(0.1)
+            await super().keep(trail, point, hidden)
+
+    graph = StateGraph(S).add_sequence([says("a"), says("b")]).add_edge("__start__", "a")
+    made = graph.compile(checkpointer=Slow())
+    async with aclosing(made.astream({"n": 1, "log": []}, ONE, stream_mode="updates")) as parts:
+        assert await anext(parts) == {"a": {"log": ["a"]}}
+        await asyncio.sleep(0.02)  # it is being put on record now
+    state = await made.aget_state(ONE)
+    assert (state.next, state.values["log"]) == (("b",), ["a"])

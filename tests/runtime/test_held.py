@@ -7,7 +7,7 @@ import pytest
 
 from tests.runtime.asking import ME, Notes, until
 from weft import START, Agent, App, Breakpoint, Context, Limits, StateGraph, interrupt
-from weft.errors import Conflict
+from weft.errors import Conflict, UsageError
 from weft.models.scripted import Scripted, call
 
 
@@ -144,3 +144,20 @@ async def test_a_limit_is_raised_beside_an_open_question(apps: Any) -> None:
 def nothing() -> str:
     """Do nothing."""
     return "nothing"
+
+
+async def test_limits_alone_let_it_go_on(apps: Any) -> None:
+    agent = Agent("a", model=Scripted([call("nothing"), "done"], order="turn"), tools=[nothing])
+    app = apps(agent)
+    paused = await app.run(agent, "go", limits=Limits(turns=1))
+    assert (await app.resume(paused.run_id, limits=Limits(turns=2))).output == "done"
+
+
+async def test_who_answers_a_run_that_nobody_holds_cannot_step_it(apps: Any) -> None:
+    graph = StateGraph(Notes, name="g").add_node("ask", lambda state: {"said": [interrupt("a?")]})
+    made = graph.add_edge(START, "ask").compile()
+    app = apps(made)
+    paused = await app.run(made, {})
+    with pytest.raises(UsageError, match="nobody holds"):
+        await app.resume(paused.run_id, {paused.questions[0].id: "x"}, steps=1)
+    assert (await app.resume(paused.run_id, {paused.questions[0].id: "x"})).output == {"said": ["x"]}

@@ -25,10 +25,10 @@ class Held(Hook):
 
     def __init__(self, book: Book, record: RunRecord, chore: Chore) -> None:
         self.meter = Meter()
-        self._purse = Purse(book, record, self.meter, chore)
+        self.meter.purse = Purse(book, record, chore)
 
     def around_model(self, ctx: Context[Any], request: Request, next: Ask) -> Stream:
-        ctx.run.meter.purse = self._purse
+        ctx.run.meter.purse = self.meter.purse
         return next(request)
 
 

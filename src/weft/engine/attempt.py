@@ -59,6 +59,8 @@ async def attempt(graph: Graph, state: Mapping[str, Any], activation: Activation
             retry = node.policy.retrying(error, number)
             told.failed(activation, error, number, retrying=retry is not None)
             if retry is None:
+                if not node.policy.replaced:
+                    raise
                 return await _given_up(graph, state, activation, told, error, number)
             pause = retry.pause_before(number + 1)
         except BaseExceptionGroup as group:
@@ -70,7 +72,11 @@ async def attempt(graph: Graph, state: Mapping[str, Any], activation: Activation
 async def _given_up(
     graph: Graph, state: Mapping[str, Any], activation: Activation, told: Told, error: Exception, number: int
 ) -> Update:
-    """What counts instead of a node that failed for good; else its error."""
+    """What counts instead of a node that failed for good.
+
+    Raises:
+        Exception: what took its place failed too.
+    """
     policy = graph.nodes[activation.node].policy
     if policy.rescue is not None:
         told.started(activation, number + 1)
@@ -84,8 +90,7 @@ async def _given_up(
             if policy.on_error is None:
                 raise
             error = worse
-    if policy.on_error is None:
-        raise error
+    assert policy.on_error is not None
     return Update(sends=(Send(policy.on_error, failure(activation.node, error)),), instead=True)
 
 

@@ -91,8 +91,8 @@ class Graph:
     ``writers`` says who may write a channel; one that is not in it may be written by every node.
     ``schedule`` is ``superstep`` (all activations of a step commit together) or ``eager`` (each
     commits when it is done and wakes what is ready); at most ``parallel`` nodes of a run work at once.
-    ``durability`` is ``sync`` (a step is on record before the next begins) or ``async`` (it may get there
-    with those that follow, while nothing waits: a crash may run some steps again).
+    ``durability`` is ``sync`` (a step is on record before the next begins, unless the nodes of both only ``read``)
+    or ``async`` (it may get there with those that follow, while nothing waits: a crash may run some steps again).
     ``first`` says where an input may lead, for drawings.
 
     Raises:
@@ -115,6 +115,7 @@ class Graph:
         "nodes",
         "parallel",
         "passing",
+        "reading",
         "schedule",
         "version",
         "writers",
@@ -147,6 +148,7 @@ class Graph:
         self.parallel = parallel
         self.guarded = frozenset(node.name for node in nodes if node.policy.guards)
         self.deferred = frozenset(node.name for node in nodes if node.defer)
+        self.reading = frozenset(node.name for node in nodes if node.policy.effect == "read")
         self.writers = MappingProxyType(dict(writers))
         if durability not in get_args(Durability):
             raise GraphError(f"durability of graph {name!r} is 'sync' or 'async', not {durability!r}")

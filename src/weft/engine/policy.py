@@ -87,6 +87,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     on_error: str | None = None
     """The node that takes over when all that failed too; a ``Send`` brings it a ``Failure``."""
     effect: Effect = "idempotent"
+    """Nodes that only ``read`` are put on record together, where they follow one another."""
 
     def __post_init__(self) -> None:
         """Raises: UsageError, for what can never be meant."""
@@ -103,6 +104,11 @@ class Policy(Struct, frozen=True, kw_only=True):
     @property
     def handlers(self) -> tuple[str, ...]:
         return (self.on_error,) if self.on_error else ()
+
+    @property
+    def replaced(self) -> bool:
+        """Whether something takes the node's place when all attempts failed."""
+        return self.rescue is not None or self.on_error is not None
 
     @property
     def guards(self) -> bool:

@@ -51,7 +51,7 @@ class Recorded:
     async def put(
         self, checkpoint: Checkpoint, source: str, by: Sequence[str], ran: Sequence[str] | None = None
     ) -> None:
-        """Stand at a new point, after the one before."""
+        """Stand at a new point, after the one before, once it is on record."""
         before, id = self.point, new_id()
         pulled = sorted([one for one in checkpoint.frontier if not one.sent], key=lambda one: one.node)
         frontier = (*pulled, *[one for one in checkpoint.frontier if one.sent])
@@ -70,7 +70,7 @@ class Recorded:
         metadata: dict[str, Any] = {
             "source": source, "step": before.step + 1, "parents": self.parents, **about(self.config)
         }  # fmt: skip
-        self.point = Point(
+        after = Point(
             id=id,
             parent=(before.parent if self._unsaved else before.id) or None,
             checkpoint=checkpoint,
@@ -84,7 +84,8 @@ class Recorded:
             self._unsaved = True
             self._fresh.add(id)
         elif self.saver is not None and self.trail is not None:
-            await self.saver.keep(self.trail, self.point, self.built.untracked)
+            await self.saver.keep(self.trail, after, self.built.untracked)
+        self.point = after
         parent = None if self.point.parent is None else self.at(self.point.parent)
         if self.saver is not None:
             self.tell.checkpoint(self.point, self.at(id), parent, self.states())

@@ -10,7 +10,6 @@ from msgspec import Struct
 from weft.engine.context import Interrupted
 from weft.errors import BudgetExceeded, UsageError
 from weft.ids import new_id
-from weft.runtime.limits import Meter
 from weft.storage.accounts import NANO, Allowance, BudgetRow, Of, Per, Reservation, Shortage, period
 from weft.storage.base import RunRecord, Store
 from weft.storage.chore_rows import Chore
@@ -139,10 +138,12 @@ def _key(row: BudgetRow) -> tuple[str, str, str]:
 class Purse:
     """What one run may spend: every budget that its calls fall under; so may a ``chore`` that works on the run."""
 
-    __slots__ = ("_book", "_chore", "_meter", "_record")
+    __slots__ = ("_book", "_chore", "_record", "_reserved")
 
-    def __init__(self, book: Book, record: RunRecord, meter: Meter, chore: Chore | None = None) -> None:
-        self._book, self._record, self._meter, self._chore = book, record, meter, chore
+    def __init__(self, book: Book, record: RunRecord, chore: Chore | None = None) -> None:
+        self._book, self._record, self._chore = book, record, chore
+        self._reserved: dict[tuple[str, ...], list[str]] = {}
+        """For the calls that are being made, by where."""
 
     async def allowances(self) -> tuple[Allowance, ...]:
         """Of each kind and period the one for this very run, thread or user or, without one, the general one."""
@@ -197,7 +198,16 @@ class Purse:
         short = await self._book.store.budgets.reserve(wanted, self._book.ttl)
         if short is not None:
             _stop(short.allowance, _told(short, wanted))
-        self._meter.hold(path, wanted.id)
+        self._reserved.setdefault(path, []).append(wanted.id)
+
+    def let_go(self, path: tuple[str, ...]) -> str | None:
+        """What was reserved for a call at ``path`` that ended now."""
+        reserved = self._reserved.get(path)
+        return reserved.pop() if reserved else None
+
+    def holds(self, path: tuple[str, ...]) -> bool:
+        """Whether something is reserved for a call at ``path``."""
+        return bool(self._reserved.get(path))
 
 
 def _stop(one: Allowance, words: str) -> None:

@@ -150,7 +150,7 @@ class Driver:
         origin = origin_of(record)
         rows: list[QuestionRow] = []
         if self.book is not None:
-            journal.info.meter.purse = Purse(self.book, record, journal.info.meter)
+            journal.info.meter.purse = Purse(self.book, record)
         journal.info.rules = self.rules
         async with self._ending(journal):
             if origin.kind == "replay":
@@ -165,13 +165,13 @@ class Driver:
             session.left = origin.left
             if record.steered:
                 steering.load(*await self._store.inbox.read(record.id))
-            rested = await self._again(session, target, record, steering) if resumed else None
+            rested = await self._again(session, record, steering) if resumed else None
             try:
                 output = await session.root(target, input)
             except Paused as paused:
                 rested = None if steering.let_go else rested
                 self.ending.add(record.id)
-                result = await ending.paused(journal, paused, session.best(), steering, rested)
+                result = await ending.paused(journal, paused, session.best, steering, rested)
                 self.look()
                 return result
             except SchemaMismatch as error:
@@ -186,9 +186,7 @@ class Driver:
             self._recent.keep(record.thread_id, journal.head_seq, session.thread_mark, session.context)
         return result
 
-    async def _again(
-        self, session: Session, target: Target, record: RunRecord, steering: Steering
-    ) -> events.Pause | None:
+    async def _again(self, session: Session, record: RunRecord, steering: Steering) -> events.Pause | None:
         """It was taken up before: to go on, or only for commands that came to it while it rests: then why it rests."""
         last, left = await recall(self._store, record, session.journal)
         if left:
@@ -198,19 +196,23 @@ class Driver:
         asked = tuple([one.id for one in last.questions]) if isinstance(last, events.RunPaused) else None
         why: Why = "recovered" if asked is None else "answered"
         session.visit = await self._visit(record, steering, asked)
-        session.lets_go = partial(self._lets_go, session, target, "asked")
+        session.lets_go = self._asked_to
         if session.visit is None:
-            await self._lets_go(session, target, "asked" if steering.freed() else why)
+            await self._lets_go(session, "asked" if steering.freed() else why)
             return None
         return last.reason if isinstance(last, events.RunPaused) else None
 
-    async def _lets_go(self, session: Session, target: Target, why: Why) -> None:
+    async def _asked_to(self, session: Session) -> None:
+        """Somebody lets it go just now."""
+        await self._lets_go(session, "asked")
+
+    async def _lets_go(self, session: Session, why: Why) -> None:
         """The run goes on from where it is on record, with the answers that came."""
         info = session.journal.info
         session.asking.hear(await self._store.questions.take(info.id, session.journal.fence))
         if why != "recovered":
             session.until = None
-        session.journal.emit((), events.RunResumed(target.name, why))
+        session.journal.emit((), events.RunResumed(info.target, why))
 
     @asynccontextmanager
     async def _ending(self, journal: Journal) -> AsyncGenerator[None]:

@@ -35,6 +35,8 @@ from weft.storage.commands import SteeringRow
 
 BURST = 32
 """Steps that are put on record together at most: what a crash may run again."""
+BRIEF = 0.01
+"""Seconds of a node's work that it may run again; what took longer is put on record at once."""
 NO_USAGE = Usage()
 _NO_ROWS: list[MessageRow] = []
 _NO_WARNINGS: Mapping[str, str] = MappingProxyType({})
@@ -70,6 +72,7 @@ class Journal:
         "_called",
         "_held",
         "_judged",
+        "_lasting",
         "_moment",
         "_newest",
         "_pending",
@@ -132,6 +135,8 @@ class Journal:
         self._pending: list[Happened] = []
         self._moment = 0.0
         """When the node was done whose commit follows at once; else 0."""
+        self._lasting = False
+        """Whether what was done since the last commit took so long that it is not to be done again."""
         self._held: Commit | None = None
         self._called = False
         """Whether model calls ended that the ledger does not have yet."""
@@ -172,6 +177,8 @@ class Journal:
         started, node, attempt = self._begun.pop(path, (0.0, node, 1))
         now = events.now()
         self._moment = now if alone else 0.0
+        if now - started > BRIEF:
+            self._lasting = True
         self._pending.append(Happened(now, path, events.NodeFinished(node, started, attempt)))
 
     def _beginnings(self) -> list[Envelope]:
@@ -224,7 +231,7 @@ class Journal:
         Everything is numbered and in line before this returns; the future, if there is one, is
         done when it is durable. It need not be awaited. With ``hold`` it waits for the commit that
         follows at once, and is stored with it. With ``later`` it is stored with all that happens until
-        the loop's next turn.
+        the loop's next turn, unless it took long.
         """
         now, self._moment = self._moment or events.now(), 0.0
         rows = self._number(said, conversation, now) if said else _NO_ROWS
@@ -264,11 +271,13 @@ class Journal:
             return None
         if self._sealed:
             new, self._sealed = self._sealed + new, []
-        self._steps = 0
+        self._steps, self._lasting = 0, False
         return self._put(self.store, commit, new)
 
     def _postponed(self) -> bool:
         """Whether a step may still wait for others; the first has them all stored at the loop's next turn."""
+        if self._lasting:
+            return False
         if self._steps == 0:
             get_running_loop().call_soon(self._flush)
         self._steps += 1

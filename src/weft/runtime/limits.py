@@ -99,7 +99,7 @@ def reached(limit: str, words: str) -> NoReturn:
 class Meter:
     """What one run has used, beside its ``Usage``, and whether it may go on."""
 
-    __slots__ = ("_before", "_given", "_instead", "_since", "held", "purse", "tokens", "tool_calls", "turns", "usd")
+    __slots__ = ("_before", "_given", "_instead", "_since", "purse", "tokens", "tool_calls", "turns", "usd")
 
     def __init__(self, given: bytes | None = None) -> None:
         stored = None if given is None else _load(given)
@@ -114,8 +114,6 @@ class Meter:
         """What is known of the cost."""
         self.purse: Any = None
         """The run's ``budgets.Purse``; a run without a store has none."""
-        self.held: dict[tuple[str, ...], list[str]] | None = None
-        """What is reserved for calls that are being made, by where."""
 
     def used(self, tokens: int, cost: float | None, *, turns: int = 1) -> None:
         """One more model call is done, which was so many turns."""
@@ -126,17 +124,11 @@ class Meter:
 
     def let_go(self, path: tuple[str, ...]) -> str | None:
         """What was reserved for a call at ``path`` that ended now."""
-        held = None if self.held is None else self.held.get(path)
-        return held.pop() if held else None
-
-    def hold(self, path: tuple[str, ...], id: str) -> None:
-        """So much is reserved for a call at ``path``."""
-        self.held = {} if self.held is None else self.held
-        self.held.setdefault(path, []).append(id)
+        return None if self.purse is None else self.purse.let_go(path)
 
     def holds(self, path: tuple[str, ...]) -> bool:
         """Whether something is reserved for a call at ``path``."""
-        return self.held is not None and bool(self.held.get(path))
+        return self.purse is not None and self.purse.holds(path)
 
     def went_before(self, seconds: float) -> None:
         """The run was driven for so long already."""

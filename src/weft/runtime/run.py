@@ -86,7 +86,7 @@ async def _run(
         if (stop := paused.stop) is not None:
             journal.emit((target.name,), events.LimitReached(stop.limit, str(stop)))
         journal.commit(happened=(events.RunPaused(questions, reason_of(paused)),))
-        best = None if stop is None else session.best()
+        best = None if stop is None else session.best
         return result_of(journal, "paused", output=best, questions=questions, stop=stop)
     except asyncio.CancelledError:
         journal.commit(happened=(events.RunCancelled(),))

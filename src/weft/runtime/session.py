@@ -39,13 +39,13 @@ class Session:
     __slots__ = (
         "asking",
         "begun",
+        "best",
         "calls",
         "context",
         "deps",
         "find",
         "going_on",
         "guard",
-        "innermost",
         "journal",
         "left",
         "lets_go",
@@ -54,7 +54,6 @@ class Session:
         "resumed",
         "steering",
         "thread_mark",
-        "top",
         "until",
         "visit",
     )
@@ -93,7 +92,7 @@ class Session:
         """The lines that the run left when it began."""
         self.find: Find = unknown
         """Finds the targets of the app."""
-        self.lets_go: Callable[[], Awaitable[None]] | None = None
+        self.lets_go: Callable[[Session], Awaitable[None]] | None = None
         """What is to be done where such a run goes on after all."""
         self.visit = visit
         """Why the run rests again once commands that wait for it are taken; ``None`` where it goes on."""
@@ -103,9 +102,9 @@ class Session:
         self.begun: dict[Path, None] = {}
         self.calls: dict[Path, Beside] = {}
         """Calls that are under way, by the activation that made them."""
-        self.top: _Running | None = None
-        self.innermost: _Running | None = None
-        """The first graph below that a limit stopped: its answer so far stands where the target has none."""
+        self.best: Any = None
+        """The answer so far, of a run that came to rest: the last words of an agent, the state of a graph; where the
+        target has none, that of the first graph below that a limit stopped."""
 
     async def root(self, target: Target, input: Any) -> Any:
         """Run the target of the run; its output.
@@ -116,17 +115,16 @@ class Session:
         path, meter = (target.name,), self.journal.info.meter
         fresh = not self.resumed and not self.going_on
         graph = target.graph() if fresh else await self._fitting(target, path)
-        self.top = _Running(self, graph, path, "", meter.steps(target))
+        running = _Running(self, graph, path, "", meter.steps(target))
         try:
-            return await meter.timed(target, self.top.run(input, fresh=fresh, lookup=True))
+            return await meter.timed(target, running.run(input, fresh=fresh, lookup=True))
+        except Paused:
+            if (best := running.best()) is not None:
+                self.best = best
+            raise
         finally:
             CURRENT.set(None)
             await left_over(self.calls)
-
-    def best(self) -> Any:
-        """The answer so far, of a run that a limit stops: the last words of an agent, the state of a graph."""
-        best = None if self.top is None else self.top.best()
-        return best if best is not None or self.innermost is None else self.innermost.best()
 
     async def call(self, path: Path, target: Target, input: Any) -> Any:
         """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
@@ -146,8 +144,8 @@ class Session:
         try:
             return await meter.timed(target, running.run(input, fresh=False, lookup=lookup))
         except (Interrupted, Paused) as rest:
-            if rest.stop is not None:
-                self.innermost = self.innermost or running
+            if rest.stop is not None and self.best is None:
+                self.best = running.best()
             raise
 
     async def _fitting(self, target: Target, path: Path) -> Graph:
@@ -168,10 +166,12 @@ class _Running:
         "_graph",
         "_journal",
         "_later",
+        "_only_read",
         "_path",
         "_path_key",
         "_ran",
         "_reached",
+        "_reading",
         "_rows",
         "_session",
         "_slots",
@@ -188,6 +188,9 @@ class _Running:
         self._asking = session.asking
         self._graph = graph
         self._later = graph.durability == "async"
+        self._reading = graph.reading
+        self._only_read = True
+        """Whether all that finished since the last commit only reads."""
         self._path = path
         self._path_key = "/".join(path)
         self._conversation = conversation
@@ -305,7 +308,7 @@ class _Running:
             if visit.questions or steering.held or not steering.let_go:
                 raise Paused(visit.questions, halted=steering.held)
             if (lets_go := self._session.lets_go) is not None:
-                await lets_go()  # somebody did just now
+                await lets_go(self._session)  # somebody did just now
         return checkpoint, finished
 
     def _amended(
@@ -348,9 +351,11 @@ class _Running:
         self._journal.finished((*self._path, activation.id), activation.node, alone=alone)
         if self._steering is not None and not self._steering.quiet:
             self._ran.append(activation.node)
+        reads = activation.node in self._reading
+        self._only_read = self._only_read and reads
         if not alone and self._journal.store is not None:
             done = codec.dump_update(self._graph, self._path_key, self._step, activation, update)
-            self._journal.commit(finished=(done,), later=self._later)
+            self._journal.commit(finished=(done,), later=self._later or reads)
 
     def failed(self, activation: Activation, error: Exception, attempt: int, *, retrying: bool) -> None:
         if self._journal.silent:
@@ -379,7 +384,15 @@ class _Running:
         if (steering := self._steering) is not None and not steering.quiet:
             steering.stepped(self._path_key, self._graph, self._ran, checkpoint)
             self._ran = []
-        return self._commit(checkpoint, ())
+        shared, self._only_read = self._only_read and self._goes_on_reading(checkpoint), True
+        return self._commit(checkpoint, (), later=shared)
+
+    def _goes_on_reading(self, checkpoint: Checkpoint) -> bool:
+        """Whether all that begins now only reads: nothing that it does depends on what is not on record."""
+        for activation in checkpoint.frontier:
+            if activation.node not in self._reading:
+                return False
+        return bool(checkpoint.frontier)
 
     def _commit(
         self,
@@ -388,6 +401,7 @@ class _Running:
         source: codec.Source = "step",
         *,
         hold: bool = False,
+        later: bool = False,
     ) -> "Future[None] | None":
         rows, said = self._rows, _NOTHING_SAID
         contexts: tuple[ContextRow, ...] = ()
@@ -422,7 +436,7 @@ class _Running:
             checkpoints=checkpoints,
             steering=steering,
             hold=hold or (not checkpoint.frontier and len(self._path) == 1),
-            later=self._later,
+            later=later or self._later,
         )
 
     # The host of contexts

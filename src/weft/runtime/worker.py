@@ -92,15 +92,19 @@ class Worker:
         Raises:
             Cancelled: it was ended before it began.
         """
-        async with AsyncExitStack() as line:
-            async with withdrawn_if_left(self._store, self.driver.owed, record):
-                await self.heart.beat()
-                if not (record.status == "running" and record.owner == self.id):
-                    record = await self._in_turn(record, line)
+        line: AsyncExitStack | None = None
+        async with withdrawn_if_left(self._store, self.driver.owed, record):
+            await self.heart.beat()
+            if not (record.status == "running" and record.owner == self.id):
+                record, line = await self._in_turn(record)
+        try:
             yield record
+        finally:
+            if line is not None:
+                await line.aclose()
 
-    async def _in_turn(self, record: RunRecord, line: AsyncExitStack) -> RunRecord:
-        """The run, taken; it is head of the ``line`` until it has ended.
+    async def _in_turn(self, record: RunRecord) -> tuple[RunRecord, AsyncExitStack]:
+        """The run, taken; it is head of its line until that is closed.
 
         The store goes by the order in which runs were created. Those of a process may come to the line in another one:
         whoever is not to have the thread yet lets the next try.
@@ -111,8 +115,7 @@ class Worker:
             async with AsyncExitStack() as turn:
                 await turn.enter_async_context(head)
                 if (taken := await self._store.runs.acquire(job, self.id, self._ttl)) is not None:
-                    line.push_async_exit(turn.pop_all())
-                    return taken
+                    return taken, turn.pop_all()
                 await self._clear_the_way(record)
                 await asyncio.sleep(0.02)
 

@@ -121,7 +121,8 @@ class StateGraph:
         When all attempts failed, ``fallback`` does the work (a function or target, or the name of a node to go to),
         then ``on_error`` (the name of a node that is sent a ``Failure``, or a function of ``(state, failure)``).
         ``defer`` waits until nothing else is left to run; ``listens`` names fields that wake the node.
-        With ``effect="once"`` it is never silently run a second time: while nobody knows whether it happened,
+        A node of ``effect="read"`` does nothing to the world: where only such follow one another, they are put on
+        record together. With ``effect="once"`` it is never silently run a second time: while nobody knows whether it happened,
         ``reconcile(ctx, state)`` says what it returned, or ``NOT_DONE``; without it a person is asked.
         ``destinations`` says where its commands may lead, with labels for drawings if it is a dict.
 
@@ -281,8 +282,9 @@ class StateGraph:
     ) -> Workflow[Any]:
         """The graph, ready to run; at most ``max_concurrency`` of its nodes work at once in a run.
 
-        With ``durability="sync"`` each step is on record before the next one begins. With ``"async"`` steps that follow
-        one another without waiting for anything are put on record together (``docs/graphs.md``).
+        With ``durability="sync"`` each step is on record before the next one begins, unless the nodes of both only
+        ``read``. With ``"async"`` all steps that follow one another without waiting for anything are put on record
+        together (``docs/graphs.md``).
 
         ``version``, ``migrate`` and ``on_change`` say what becomes of threads that an older version left in the
         midst of it (``docs/timetravel.md``).
