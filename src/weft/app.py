@@ -13,13 +13,13 @@ from weft.agents.minding import Minding
 from weft.agents.reading import Reading
 from weft.engine.context import Target
 from weft.engine.evolution import OnChange
-from weft.errors import Conflict, NotFound, UsageError
+from weft.errors import NotFound, UsageError
 from weft.events import Envelope
 from weft.protocols.verbs import ServedOverMcp
 from weft.runtime.accounts import Accounts
 from weft.runtime.beginning import Start, usual
 from weft.runtime.budgets import Budget
-from weft.runtime.commands import Breakpoint, Resume, Step
+from weft.runtime.commands import Breakpoint
 from weft.runtime.limits import Limits
 from weft.runtime.past import TimeTravel
 from weft.runtime.permissions import Permissions
@@ -27,7 +27,7 @@ from weft.runtime.result import Result
 from weft.runtime.run import block
 from weft.runtime.versions import Shelf
 from weft.security.policy import Policy, read_policy
-from weft.storage.base import ENDED, Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
+from weft.storage.base import Page, QuestionRow, QuestionStatus, RunRecord, Scope, Store
 from weft.storage.commands import IfBusy
 
 if TYPE_CHECKING:
@@ -373,19 +373,7 @@ class App(TimeTravel, Accounts, Permissions, Reading, Minding, Knowing, Leaving,
         """
         await self.open()
         scope = Scope(self.workspace, user)
-        record = None
-        if answers is not None or limits is not None:
-            if steps is not None and not await self.runner.holds(await self.store.runs.get(scope, run_id)):
-                raise UsageError(f"nobody holds run {run_id}, so it cannot be stepped: pause it, then answer")
-            record = await self.runner.answer(scope, run_id, answers or {}, here=True, limits=limits)
-        if record is None or (record.status == "paused" and await self.runner.holds(record)):
-            command = Resume() if steps is None else Step(count=steps)
-            await self.runner.send(scope, run_id, command, by=user or "local", here=True)
-            record = await self.store.runs.get(scope, run_id)
-        elif record.status in ENDED:
-            raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
-        elif record.status == "paused":
-            raise UsageError(f"run {run_id} waits for answers, and these are none that it has not had already")
+        record = await self.runner.resume(scope, run_id, answers, steps, limits)
         return await self.runner.drive(self.find(record.target), record, deps=self._given(deps))
 
     async def questions(

@@ -23,6 +23,7 @@ from weft.runtime.permits import Rulebook
 from weft.runtime.recent import Recent
 from weft.runtime.replaying import answered, recorded
 from weft.runtime.result import Result
+from weft.runtime.running import run_target
 from weft.runtime.session import Session
 from weft.runtime.spent import recall
 from weft.runtime.steering import Steering, refusing
@@ -167,7 +168,7 @@ class Driver:
                 steering.load(*await self._store.inbox.read(record.id))
             rested = await self._again(session, record, steering) if resumed else None
             try:
-                output = await session.root(target, input)
+                output = await run_target(session, target, input)
             except Paused as paused:
                 rested = None if steering.let_go else rested
                 self.ending.add(record.id)

@@ -16,6 +16,7 @@ from weft.runtime.hub import Hub
 from weft.runtime.journal import Journal
 from weft.runtime.limits import Limits, dump_limits
 from weft.runtime.result import Out, Result, questions_of, reason_of, result_of
+from weft.runtime.running import run_target
 from weft.runtime.session import Session
 from weft.storage.base import RunRecord
 
@@ -80,7 +81,7 @@ async def _run(
     journal = Journal(RunRecord(id=run_id, thread_id=new_id("thread"), target=target.name, limits=given), None, hub)
     session = Session(journal, deps, Asking(journal), resumed=False)
     try:
-        output = await session.root(target, input)
+        output = await run_target(session, target, input)
     except Paused as paused:
         questions = questions_of(paused)
         if (stop := paused.stop) is not None:

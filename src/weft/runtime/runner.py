@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.engine.context import Target
+from weft.errors import Conflict, UsageError
 from weft.events import RESTING as LAST
 from weft.events import Envelope, RunPaused
 from weft.runtime.alive import TTL
 from weft.runtime.answers import canonical, check
 from weft.runtime.beginning import PLAIN, Start, new_run
 from weft.runtime.budgets import Book, Budget
-from weft.runtime.commands import Command, dump_command, fits
+from weft.runtime.commands import Command, Resume, Step, dump_command, fits
 from weft.runtime.dispatch import Dispatcher
 from weft.runtime.hub import Hub, Sync
 from weft.runtime.leaving import withdrawn_if_left
@@ -25,7 +26,7 @@ from weft.runtime.result import Result
 from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
 from weft.security.policy import Policy
-from weft.storage.base import RESTING, RINGS_ALL, Enqueue, Page, RunRecord, Scope, Store
+from weft.storage.base import ENDED, RESTING, RINGS_ALL, Enqueue, Page, RunRecord, Scope, Store
 
 _BLOB = re.compile(rb'"blob":"([0-9a-f]{64})"')
 """A blob that an input names: it is of the run's thread too."""
@@ -216,6 +217,34 @@ class Runner:
             await self.store.runs.requeue(run_id, None, enqueue, worker=worker, limits=raised)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
+
+    async def resume(
+        self,
+        scope: Scope,
+        run_id: str,
+        answers: Mapping[str, Any] | None,
+        steps: int | None,
+        limits: Limits | None,
+    ) -> RunRecord:
+        """Answer, raise limits, let go of a run that is held: what is asked for; it is then the caller's to ``drive``.
+
+        Raises:
+            NotFound, AnswerInvalid, Conflict, UsageError: as ``App.resume``.
+        """
+        record = None
+        if answers is not None or limits is not None:
+            if steps is not None and not await self.holds(await self.store.runs.get(scope, run_id)):
+                raise UsageError(f"nobody holds run {run_id}, so it cannot be stepped: pause it, then answer")
+            record = await self.answer(scope, run_id, answers or {}, here=True, limits=limits)
+        if record is None or (record.status == "paused" and await self.holds(record)):
+            command = Resume() if steps is None else Step(count=steps)
+            await self.send(scope, run_id, command, by=scope.user or "local", here=True)
+            return await self.store.runs.get(scope, run_id)
+        if record.status in ENDED:
+            raise Conflict(f"run {run_id} is {record.status} and takes no more answers")
+        if record.status == "paused":
+            raise UsageError(f"run {run_id} waits for answers, and these are none that it has not had already")
+        return record
 
     async def holds(self, record: RunRecord) -> bool:
         """Whether a person or a breakpoint holds the paused run: no answer wakes it, only a command."""

@@ -122,8 +122,8 @@ class StateGraph:
         then ``on_error`` (the name of a node that is sent a ``Failure``, or a function of ``(state, failure)``).
         ``defer`` waits until nothing else is left to run; ``listens`` names fields that wake the node.
         A node of ``effect="read"`` does nothing to the world: where only such follow one another, they are put on
-        record together. With ``effect="once"`` it is never silently run a second time: while nobody knows whether it happened,
-        ``reconcile(ctx, state)`` says what it returned, or ``NOT_DONE``; without it a person is asked.
+        record together. With ``effect="once"`` it is never silently run a second time: while nobody knows whether it
+        happened, ``reconcile(ctx, state)`` says what it returned, or ``NOT_DONE``; without it a person is asked.
         ``destinations`` says where its commands may lead, with labels for drawings if it is a dict.
 
         Raises:
