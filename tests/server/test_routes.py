@@ -261,10 +261,18 @@ def test_the_inbox_shows_and_answers_questions_of_all_runs(api: httpx.Client) ->
     twice = api.post("interrupts/answers", json={"answers": [{**wrong, "answer": True}, {**wrong, "answer": False}]})
     assert (twice.status_code, twice.json()["detail"][:21]) == (400, "two answers are given")
     given = [{"run_id": item["run_id"], "id": item["id"], "answer": True} for item in [*inbox["items"], *rest["items"]]]
+    assert api.post("interrupts/answers", json={"answers": [given[1], wrong]}).status_code == 422
+    assert len(api.get("interrupts", params={"run_id": given[1]["run_id"]}).json()["items"]) == 1, "none is recorded"
     for _ in range(2):
         done = api.post("interrupts/answers", json={"answers": given})
         assert done.status_code == 200
         assert [item["run_id"] for item in done.json()["items"]] == [item["run_id"] for item in given]
     assert api.post("interrupts/answers", json={"answers": [{**given[0], "answer": False}]}).status_code == 409
+    late = start(api, "sender")
+    (open,) = api.get("interrupts", params={"run_id": late["id"]}).json()["items"]
+    both = [{"run_id": late["id"], "id": open["id"], "answer": True}, {**given[0], "answer": False}]
+    assert api.post("interrupts/answers", json={"answers": both}).status_code == 409
+    assert len(api.get("interrupts", params={"run_id": late["id"]}).json()["items"]) == 1
+    assert api.post("interrupts/answers", json={"answers": both[:1]}).status_code == 200
     left = api.get("interrupts").json()["items"]
     assert {item["run_id"] for item in left}.isdisjoint(run["id"] for run in runs)

@@ -27,6 +27,7 @@ from weft.runtime.watching import Watch
 from weft.runtime.worker import Worker
 from weft.security.policy import Policy
 from weft.storage.base import ENDED, RESTING, RINGS_ALL, Enqueue, Page, RunRecord, Scope, Store
+from weft.storage.closing import see_closed
 
 _BLOB = re.compile(rb'"blob":"([0-9a-f]{64})"')
 """A blob that an input names: it is of the run's thread too."""
@@ -204,10 +205,7 @@ class Runner:
             AnswerInvalid: one does not fit its question; none is recorded.
             Conflict: a question takes no answer any more, or has another one.
         """
-        bodies = {id: canonical(answer) for id, answer in answers.items()}
-        for row in await self.store.questions.find(scope, run_id, list(bodies)):
-            if row.status == "open":
-                check(row.id, row.schema, bodies[row.id])
+        bodies = await self.see_answers(scope, run_id, answers)
         raised = dump_limits(limits, instead=True)
         enqueue, worker = (None, self.worker.id) if here else (self.worker.dispatcher.enqueue, None)
         if here:
@@ -217,6 +215,20 @@ class Runner:
             await self.store.runs.requeue(run_id, None, enqueue, worker=worker, limits=raised)
         self.hub.ring(run_id)
         return await self.store.runs.get(scope, run_id)
+
+    async def see_answers(self, scope: Scope, run_id: str, answers: Mapping[str, Any]) -> dict[str, bytes]:
+        """The answers as they would be recorded now.
+
+        Raises:
+            NotFound, AnswerInvalid, Conflict: they would not.
+        """
+        bodies = {id: canonical(answer) for id, answer in answers.items()}
+        for row in await self.store.questions.find(scope, run_id, list(bodies)):
+            if row.status == "open":
+                check(row.id, row.schema, bodies[row.id])
+            else:
+                see_closed(row, bodies[row.id])
+        return bodies
 
     async def resume(
         self,

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weft.errors import Conflict, NotFound
+from weft.errors import NotFound
 from weft.storage import question_queries as q
 from weft.storage.base import Enqueue, Job, Page, QuestionRow, QuestionStatus, Scope, Tx
+from weft.storage.closing import see_closed
 from weft.storage.cursor import parse
 from weft.storage.database import Database
 from weft.storage.query import Row, Steps
@@ -81,7 +82,9 @@ class SqlQuestions:
             for id, answer in answers.items():
                 if not (yield q.ANSWER, {"n": n, "id": id, "answer": answer}):
                     rows = yield q.QUESTION, {"run": run_id, "id": id, **_whose(scope)}
-                    _check_closed(run_id, id, answer, rows)
+                    if not rows:
+                        raise _not_asked(run_id, id)
+                    see_closed(_question(rows[0]), answer)
             if (yield q.TOLD_IN, {"n": n}):
                 woken.extend((yield RESUME_FREE, _resumed(run_id, worker, limits)))
             if limits is not None and not woken:
@@ -118,19 +121,6 @@ class SqlQuestions:
 
 def _resumed(run_id: str, worker: str | None = None, limits: bytes | None = None) -> dict[str, Any]:
     return {"id": run_id, "fence": None, "wake_at": None, "worker": worker, "limits": limits}
-
-
-def _check_closed(run_id: str, id: str, answer: bytes, rows: Sequence[Row]) -> None:
-    """The question is not open: fine where this very answer is on record."""
-    if not rows:
-        raise _not_asked(run_id, id)
-    known = _question(rows[0])
-    if known.answer == answer and known.status in ("answered", "taken"):
-        return
-    if known.answer is not None:
-        raise Conflict(f"question {id!r} of run {run_id!r} has another answer already")
-    why = {"withdrawn": "its run has ended", "unknown": "its run has ended"}.get(known.status, "its time is over")
-    raise Conflict(f"question {id!r} of run {run_id!r} takes no answer any more: {why}")
 
 
 def _question(row: Row) -> QuestionRow:

@@ -289,7 +289,9 @@ export interface paths {
         put?: never;
         /**
          * Answer
-         * @description Answer questions of any runs. Of one run all answers are recorded, or none; each run goes as far as it can.
+         * @description Answer questions of any runs: all, or none where one is not as it must be. Each run goes as far as it can.
+         *
+         *     Where somebody else answers one at this very moment, those before it stay; the same may be sent again.
          */
         post: operations["answerInterrupts"];
         delete?: never;

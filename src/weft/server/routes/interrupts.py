@@ -38,11 +38,16 @@ async def index(
 
 @router.post("/answers", operation_id="answerInterrupts", responses=answers(AnsweredRuns, 404, 409, 413))
 async def answer(body: AnswerInterrupts, app: AppDep, scope: ScopeDep) -> Response:
-    """Answer questions of any runs. Of one run all answers are recorded, or none; each run goes as far as it can."""
+    """Answer questions of any runs: all, or none where one is not as it must be. Each run goes as far as it can.
+
+    Where somebody else answers one at this very moment, those before it stay; the same may be sent again.
+    """
     by_run: dict[str, dict[str, object]] = {}
     for one in body.answers:
         given = by_run.setdefault(one.run_id, {})
         if given.setdefault(one.id, one.answer) != one.answer:
             raise UsageError(f"two answers are given to question {one.id!r} of run {one.run_id!r}: send one")
+    for run_id, given in by_run.items():
+        await app.runner.see_answers(scope, run_id, given)
     done = [await app.answer(scope, run_id, given) for run_id, given in by_run.items()]
     return reply(AnsweredRuns([Answered(record.id, record.status) for record in done]))
