@@ -82,6 +82,9 @@ def test_a_thread_is_read_forked_replayed_and_compared(desk: Path) -> None:
     assert written["fork"]["parent"] == 4
     code, words = weft("threads", "fork", "t", "--here", "desk.py", "--at", "2")
     assert (code, words) == (0, "t is at step 6, as after 2; next: act\n")
+    code, words = weft("threads", "fork", "t", "--here", "desk.py", "--goto", "think")
+    assert (code, words) == (0, "t is at step 7, as after 6; next: think\n")
+    assert weft("threads", "fork", "t", "--here", "desk.py", "--goto", "nowhere")[0] == 2
     other = told("run", "desk.py:counter", "ho", "--thread", "v")
     code, words = weft("runs", "diff", first["run_id"], other["run_id"])
     assert code == 1

@@ -59,6 +59,10 @@ def test_fork_and_go_on(api: httpx.Client) -> None:
         f"threads/{thread}/fork", json={"at": 2, "into": f"{thread}-b", "write": {"conversation": ["more"]}}
     )
     assert into.json()["thread_id"] == f"{thread}-b"
+    waited = api.post(
+        f"threads/{thread}/fork", params={"wait": 20}, json={"at": 1, "go_on": True, "confirm": True}
+    ).json()
+    assert (waited["run"]["status"], waited["run"]["output"]) == ("finished", "It is 42.")
     assert api.post(f"threads/{thread}/fork", json={"into": f"{thread}-b"}).status_code == 409
     assert api.post(f"threads/{thread}/fork", json={"write": {"nothing": 1}}).status_code == 400
     assert api.post(f"threads/{thread}/fork", json={"write": {"conversation": 7}}).status_code == 400
@@ -74,6 +78,8 @@ def test_replay_and_diff(api: httpx.Client) -> None:
     assert (replayed["status"], replayed["output"], replayed["usage"].get("requests", 0)) == (
         *("finished", "It is 42.", 0),
     )
+    waited = api.post(f"runs/{run['id']}/replay", params={"wait": 20}, json={})
+    assert (waited.status_code, waited.json()["output"]) == (200, "It is 42.")
     diff = api.get(f"runs/{run['id']}/diff/{replayed['id']}").json()
     assert (diff["same"], diff["divergence"]) == (True, None)
     other = api.get(f"runs/{run['id']}/diff/{start(api, 'echo')['id']}").json()

@@ -98,6 +98,7 @@ def fork(
         list[str] | None, typer.Option(help="Write to a channel first: name=value, the value as JSON or words.")
     ] = None,
     node: Annotated[str, typer.Option(help="In whose name: what follows that node is next.")] = "",
+    goto: Annotated[list[str] | None, typer.Option(help="What is next instead: a node.", metavar="NODE")] = None,
     go_on: Annotated[bool, typer.Option("--go-on", help="Do what is next, here and now.")] = False,
     confirm: Confirm = False,
     store: Store = None,
@@ -108,7 +109,7 @@ def fork(
     app = open_spec(here, store=store).app
 
     async def forked(app: App) -> tuple[Fork, Result[Any] | None]:
-        made = await app.fork(id, path, at=at, into=into, write=writes, node=node)
+        made = await app.fork(id, path, at=at, into=into, write=writes, node=node, goto=goto)
         return made, await app.go_on(made.thread_id, confirm=confirm) if go_on else None
 
     made, result = on(app, forked)

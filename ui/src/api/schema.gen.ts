@@ -497,8 +497,8 @@ export interface paths {
          * Fork
          * @description Take a thread back to a step, or begin a new one there; perhaps with something written to it.
          *
-         *     With ``go_on`` a run is queued that does what is next; before it repeats what must happen once, and happened on the
-         *     line that was left, it asks, unless with ``confirm``.
+         *     With ``go_on`` a run is queued that does what is next, and told with ``wait`` once it rests; before it repeats what
+         *     must happen once, and happened on the line that was left, it asks, unless with ``confirm``.
          */
         post: operations["forkThread"];
         delete?: never;
@@ -519,6 +519,8 @@ export interface paths {
         /**
          * Replay
          * @description Queue a run that gets the answers which this one got from models and tools: nothing is called.
+         *
+         *     With ``wait`` it is told once it rests (202 where it does not in time).
          *
          *     From step ``live_from`` on everything is called again. Before that repeats what must happen once the run asks,
          *     unless with ``confirm``.
@@ -6186,7 +6188,10 @@ export interface operations {
     };
     forkThread: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the run to rest. */
+                wait?: number | null;
+            };
             header?: never;
             path: {
                 id: string;
@@ -6284,7 +6289,10 @@ export interface operations {
     };
     replayRun: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the run to rest. */
+                wait?: number | null;
+            };
             header?: never;
             path: {
                 id: string;
@@ -6297,6 +6305,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
             /** @description OK */
             202: {
                 headers: {

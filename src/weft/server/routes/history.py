@@ -11,8 +11,10 @@ from weft.runtime.forks import Edit
 from weft.runtime.history import StateView
 from weft.server.deps import AppDep, ScopeDep
 from weft.server.description import answers
-from weft.server.schemas import Before, ForkThread, Id, Limit, ReplayRun, Step
-from weft.server.views import ForkView, Moments, RunView, StateAt, StateMessage, reply, run_view
+from weft.server.routes.runs import view_of
+from weft.server.schemas import Before, ForkThread, Id, Limit, ReplayRun, Step, Wait
+from weft.server.views import ForkView, Moments, RunView, StateAt, StateMessage, reply
+from weft.storage.base import RESTING
 
 router = APIRouter(tags=["history"])
 
@@ -46,16 +48,18 @@ async def state(id: Id, app: AppDep, scope: ScopeDep, at: Step = None, path: Pat
     status_code=201,
     responses=answers(ForkView, 404, 409, 413, status=201),
 )
-async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep) -> Response:
+async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep, wait: Wait = None) -> Response:
     """Take a thread back to a step, or begin a new one there; perhaps with something written to it.
 
-    With ``go_on`` a run is queued that does what is next; before it repeats what must happen once, and happened on the
-    line that was left, it asks, unless with ``confirm``.
+    With ``go_on`` a run is queued that does what is next, and told with ``wait`` once it rests; before it repeats what
+    must happen once, and happened on the line that was left, it asks, unless with ``confirm``.
     """
     travel = await app.travel()
     edit = Edit(write=body.write, node=body.node, goto=body.goto)
     made = await travel.fork(scope, id, body.path, at=body.at, into=body.into, edit=edit)
-    run = run_view(await travel.submit(scope, made.thread_id, confirm=body.confirm), []) if body.go_on else None
+    run = await travel.submit(scope, made.thread_id, confirm=body.confirm) if body.go_on else None
+    if run is not None and wait:
+        run = await app.wait(scope, run.id, timeout=wait)
     view = ForkView(
         thread_id=made.thread_id,
         path=made.path,
@@ -63,7 +67,7 @@ async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep) -> Respon
         parent=made.parent,
         next=made.next,
         run_id=made.run_id,
-        run=run,
+        run=run and await view_of(app, scope, run),
     )
     return reply(view, 201)
 
@@ -72,10 +76,12 @@ async def fork(id: Id, body: ForkThread, app: AppDep, scope: ScopeDep) -> Respon
     "/runs/{id}/replay",
     operation_id="replayRun",
     status_code=202,
-    responses=answers(RunView, 404, 409, 413, status=202),
+    responses={**answers(RunView, 404, 409, 413, status=202), **answers(RunView)},
 )
-async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep) -> Response:
+async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep, wait: Wait = None) -> Response:
     """Queue a run that gets the answers which this one got from models and tools: nothing is called.
+
+    With ``wait`` it is told once it rests (202 where it does not in time).
 
     From step ``live_from`` on everything is called again. Before that repeats what must happen once the run asks,
     unless with ``confirm``.
@@ -84,7 +90,10 @@ async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep) -> Respo
     record = await travel.submit_replay(
         scope, id, until=body.until, live_from=body.live_from, confirm=body.confirm, run_nodes=body.run_nodes
     )
-    return reply(run_view(record, []), 202, {"Location": f"runs/{record.id}"})
+    if wait:
+        record = await app.wait(scope, record.id, timeout=wait)
+    rests = wait is not None and record.status in RESTING
+    return reply(await view_of(app, scope, record), 200 if rests else 202, {"Location": f"runs/{record.id}"})
 
 
 @router.get("/runs/{id}/diff/{other}", operation_id="diffRuns", responses=answers(RunsDiff, 404))
