@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypedDict
 import pytest
 
 from tests.langgraph.both import ONE, S, Scenario, Scenarios, alike, asking, chain, says, tried
+from weft.langgraph import START, Command, StateGraph, interrupt
+from weft.langgraph.checkpoint.memory import InMemorySaver
 
 same = Scenarios()
 
@@ -193,6 +195,34 @@ def a_fork_is_edited_and_asks(lg: Any) -> list[Any]:
         graph.invoke(lg.Command(resume="q"), ONE),
         graph.get_state(at.config).values,
     ]
+
+
+@same
+def a_conditional_edge_asks(lg: Any) -> list[Any]:
+    def route(state: S) -> Any:
+        return lg.interrupt("where to?")
+
+    graph = lg.StateGraph(S).add_node("a", says("a")).add_node("b", says("b")).add_node("beside", says("beside"))
+    graph.add_edge(lg.START, "a").add_edge(lg.START, "beside").add_conditional_edges("a", route, ["b", lg.END])
+    made = graph.compile(checkpointer=lg.InMemorySaver())
+    return [
+        sorted(made.stream({"n": 1}, ONE, stream_mode=["values", "updates"]), key=repr),  # two nodes at once
+        made.get_state(ONE),
+        made.invoke(lg.Command(resume="b"), ONE),
+    ]
+
+
+def test_a_conditional_edge_from_start_asks() -> None:
+    def route(state: S) -> Any:
+        return interrupt("where to?")
+
+    graph = StateGraph(S).add_node("a", says("a")).add_node("b", says("b"))
+    graph.add_conditional_edges(START, route, ["a", "b"])
+    made = graph.compile(checkpointer=InMemorySaver())
+    (asked,) = made.invoke({"n": 1, "log": []}, ONE)["__interrupt__"]
+    state = made.get_state(ONE)
+    assert (asked.value, state.next, state.interrupts) == ("where to?", ("__start__",), (asked,))
+    assert made.invoke(Command(resume={asked.id: "b"}), ONE)["log"] == ["b"]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

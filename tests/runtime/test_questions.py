@@ -248,3 +248,26 @@ async def test_a_question_that_nobody_could_answer_is_not_put(apps: Any, options
     with pytest.raises(UsageError, match=words):
         await app.run(graph, {}, thread="t")
     assert await app.questions() == []
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_conditional_edges_ask(apps: Any, waits: bool, below: bool) -> None:
+    def ask(state: Notes) -> str:
+        return interrupt("where to?")
+
+    async def wait_and_ask(state: Notes) -> str:
+        return interrupt("where to?")
+
+    route: Any = wait_and_ask if waits else ask
+    graph = StateGraph(Notes, name="routed").add_node("a", lambda state: {"said": ["a"]})
+    graph.add_node("b", lambda state: {"said": ["b"]})
+    made: Any = graph.add_conditional_edges(START, route, ["a", "b"]).add_conditional_edges("a", route).compile()
+    if below:
+        made = StateGraph(Notes, name="above").add_node("routed", made).add_edge(START, "routed").compile()
+    paused = await apps(made).run(made, {"said": []})
+    again = await apps(made).resume(paused.run_id, {paused.questions[0].id: "a"})
+    assert [one.payload for one in (*paused.questions, *again.questions)] == ["where to?"] * 2
+    assert paused.questions[0].id != again.questions[0].id
+    done = await apps(made).resume(paused.run_id, {again.questions[0].id: "b"})
+    assert done.output == {"said": ["a", "b"]}

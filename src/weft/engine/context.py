@@ -340,6 +340,10 @@ CURRENT: ContextVar[Context[Any] | None] = ContextVar("weft.context", default=No
 """On behalf of which activation ``interrupt`` asks, in this task."""
 
 
+class NobodyAsks(UsageError):
+    """A question where no activation runs that could wait for its answer."""
+
+
 def interrupt(
     value: Any, *, schema: Any = None, key: str | None = None, expires: float | None = None, default: Any = UNSET
 ) -> Any:
@@ -351,7 +355,7 @@ def interrupt(
     """
     ctx = CURRENT.get()
     if ctx is None:
-        raise UsageError("interrupt() asks for a node or a tool that is running: here is none")
+        raise NobodyAsks("interrupt() asks for a node or a tool that is running: here is none")
     return ctx.ask(value, schema=schema, key=key, expires=expires, default=default)
 
 

@@ -205,8 +205,14 @@ class Graph:
         """
         for target in (*update.goto, *[send.node for send in update.sends]):
             if target not in self.nodes:
-                known = ", ".join(sorted(self.nodes))
-                raise GraphError(f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {known}")
+                raise GraphError(
+                    f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {self.told}"
+                )
+
+    @property
+    def told(self) -> str:
+        """The names of its nodes, for whoever named another one."""
+        return ", ".join(sorted(name for name in self.nodes if not name.startswith("__")))
 
     def _writable(self, node: str) -> frozenset[str]:
         return frozenset(key for key in self.channels if key not in self.writers or node in self.writers[key])

@@ -189,9 +189,9 @@ class Built:
         joins = {key: node for key, (names, _) in self._joins.items() if node in names}
         return Update({**merged, **joins}, sends, goto)
 
-    async def entered(self, writes: Mapping[str, Any], state: State) -> Update:
+    async def entered(self, writes: Mapping[str, Any], state: State, task: Task | None = None) -> Update:
         """An input, and where it leads."""
-        update = await self.update(START, self.given(writes), state, None)
+        update = await self.update(START, self.given(writes), state, task)
         goto = [end for start, end in self._edges if start == START and end != END]
         return Update(update.writes, update.sends, [*goto, *update.goto])
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, get_type_hints
 
+from weft.engine.attempt import BEAT
 from weft.langgraph.blocking import in_thread
 from weft.langgraph.chat import within
 from weft.langgraph.current import Task
@@ -71,3 +72,9 @@ def first_of(call: Any) -> Any:
     except (TypeError, ValueError):
         return None
     return hints_of(call).get(first or "")
+
+
+def alive() -> None:
+    """A sign of life of the node that runs here, where anybody waits for one."""
+    if (beat := BEAT.get()) is not None:
+        beat()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from weft.engine.context import Asked, Interrupted
 from weft.langgraph.words import Command, Interrupt
@@ -100,6 +100,14 @@ class NodeTimeoutError(Exception):
         )
         self.node, self.elapsed, self.kind, self.timeout = node, elapsed, kind, limit
         self.idle_timeout, self.run_timeout = idle_timeout, run_timeout
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in a group, or in the groups in it."""
+    found = group.exceptions[0]
+    return (
+        first_of(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found
+    )
 
 
 __all__ = [

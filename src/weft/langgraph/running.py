@@ -7,7 +7,6 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, cast
 
-from weft.engine.attempt import BEAT
 from weft.engine.context import Context, Interrupted
 from weft.engine.graph import Update
 from weft.engine.scheduler import Paused, drive
@@ -15,7 +14,7 @@ from weft.engine.step import Activation, Checkpoint
 from weft.errors import GraphError, NodeTimeout
 from weft.langgraph.beginning import Beginning, started
 from weft.langgraph.builder import Spec
-from weft.langgraph.calling import asks, called
+from weft.langgraph.calling import alive, asks, called
 from weft.langgraph.chat import beating
 from weft.langgraph.current import Task, asked_id, running
 from weft.langgraph.errors import (
@@ -28,11 +27,12 @@ from weft.langgraph.errors import (
     NodeInterrupt,
     NodeTimeoutError,
     ParentCommand,
+    first_of,
 )
 from weft.langgraph.looking import WeftCheckpointer
 from weft.langgraph.managed import Steps
 from weft.langgraph.points import ANSWERS, ASKED, ERROR
-from weft.langgraph.streaming import Shared
+from weft.langgraph.streaming import Shared, ordered_path
 from weft.langgraph.words import START, Command, Config, ExecutionInfo, Interrupt, Runtime, TimeoutPolicy
 
 
@@ -67,6 +67,8 @@ class Invocation(Beginning):
         self._rescued: set[str] = set()
         """Activations that failed, and whose error handler took over."""
         self._attempts: dict[str, tuple[int, float]] = {}
+        self.partly: dict[str, Update] = {}
+        """What nodes gave whose conditional edges ask something."""
         self.tasks: dict[str, Task] = {}
         """What runs here now, by activation."""
 
@@ -139,10 +141,7 @@ class Invocation(Beginning):
         self.tell.tasks(self.point, self.steps)
         first = checkpoint.frontier[0]
         if first.node == START:
-            update = await self.built.entered(first.payload, checkpoint.values)
-            await self.put(started(update, checkpoint, self.built.graph), "loop", (START,))
-            self._tell_values(update.writes)
-            return None
+            return await self._entered(first)
         for one in checkpoint.frontier:
             if (known := self.point.done.get(one.id)) is not None:
                 self.tell.finished(self.point, one.node, known, None, cached=True)
@@ -156,7 +155,7 @@ class Invocation(Beginning):
             self._tell_values(edge.checkpoint.written)
             return None
         except Paused:
-            self.tell.halfway(self.point)
+            self.tell.halfway(self.point, self.partly)
             return self.open() or self._rests_before()
         except NodeTimeout as error:
             late = [one for one in self.point.errors.values() if isinstance(one, NodeTimeoutError)]
@@ -164,10 +163,25 @@ class Invocation(Beginning):
         except GraphError as error:
             raise InvalidUpdateError(str(error)) from error
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first_of(group) from None
         finally:
             await self.settle()
         raise AssertionError("a step ends at its edge")
+
+    async def _entered(self, first: Activation) -> Sequence[Interrupt] | None:
+        """Write the input, and ask where it leads."""
+        checkpoint, id = self.point.checkpoint, self.task_id(first)
+        task = self.task(first.id, id, START, self.below(START, id), {})
+        try:
+            with self.within(task):
+                update = await self.built.entered(first.payload, checkpoint.values, task)
+        except Interrupted as asked:
+            self.ask(task, asked)
+            await self.settle()
+            return self.open()
+        await self.put(started(update, checkpoint, self.built.graph), "loop", (START,))
+        self._tell_values(update.writes)
+        return None
 
     def _tell_values(self, written: Mapping[str, Any]) -> None:
         if any(key in self.built.keys for key in written):
@@ -193,7 +207,11 @@ class Invocation(Beginning):
                 until = float("inf") if spec.cache.ttl is None else time.time() + spec.cache.ttl
                 self.shared.cache.kept[key] = (until, given)
         with self.within(task):
-            return await self.built.update(spec.name, given, state, task, steps=self.steps)
+            try:
+                return await self.built.update(spec.name, given, state, task, steps=self.steps)
+            except Interrupted as asked:  # a conditional edge asks: what the node gave is seen, and given again
+                self.partly[activation_id] = await self.built.update("", given, state, task)
+                raise self.ask(task, asked) from None
 
     async def rescued(self, spec: Spec, state: Mapping[str, Any], activation_id: str) -> Update:
         """Run what takes the place of a node that failed for good; its edges are not followed."""
@@ -371,24 +389,6 @@ class Invocation(Beginning):
         raise Edge(checkpoint)
 
 
-def alive() -> None:
-    """A sign of life of the node that runs here, where anybody waits for one."""
-    if (beat := BEAT.get()) is not None:
-        beat()
-
-
-def ordered_path(activation: Activation) -> tuple[Any, ...]:
-    """Where LangGraph would say that a task stands."""
-    if not activation.sent:
-        return ("__pregel_pull", activation.node)
-    return ("__pregel_push", int(activation.id.rpartition("#")[2] or 0), False)
-
-
 def _told(key: str, value: Any) -> bool:
     hidden = key.startswith("__") or "api_key" in key
     return not hidden and isinstance(value, str | int | float | bool)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found = group.exceptions[0]
-    return _first(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found

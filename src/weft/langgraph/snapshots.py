@@ -5,8 +5,7 @@ from typing import Any
 from weft.engine.step import Checkpoint, apply
 from weft.langgraph.points import Point
 from weft.langgraph.recording import Recorded
-from weft.langgraph.running import ordered_path
-from weft.langgraph.streaming import Shared, ordered, results
+from weft.langgraph.streaming import Shared, ordered, ordered_path, results
 from weft.langgraph.words import START, Config, PregelTask, StateSnapshot
 
 NOBODY = Shared(lambda _namespace, _mode, _data: None, None, None)

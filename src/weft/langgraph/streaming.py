@@ -88,9 +88,10 @@ class Teller:
             values = entries(self._built.shown(point.checkpoint.values)) or {}
             self.emit("values", {**values, "__interrupt__": tuple(interrupts)})
 
-    def halfway(self, point: Point) -> None:
-        """The state as those nodes will make it that did not have to ask."""
-        done = [(one, point.done[one.id]) for one in point.checkpoint.frontier if one.id in point.done]
+    def halfway(self, point: Point, partly: Mapping[str, Update]) -> None:
+        """The state as those nodes will make it that did not have to ask, or whose edges do."""
+        given = {**partly, **point.done}
+        done = [(one, given[one.id]) for one in point.checkpoint.frontier if one.id in given]
         if any(update.writes for _, update in done):
             of_these = Checkpoint(values=point.checkpoint.values, frontier=tuple([one for one, _ in done]))
             self.emit("values", self._built.shown(apply(self._built.graph, of_these, done).values))
@@ -196,6 +197,13 @@ def ordered(built: Built, frontier: Sequence[Activation]) -> Sequence[Activation
     declared = {name: index for index, name in enumerate(built.specs)}
     pulled = [one for one in frontier if not one.sent]
     return [*[one for one in frontier if one.sent], *sorted(pulled, key=lambda one: declared.get(one.node, -1))]
+
+
+def ordered_path(activation: Activation) -> tuple[Any, ...]:
+    """Where LangGraph would say that a task stands."""
+    if not activation.sent:
+        return ("__pregel_pull", activation.node)
+    return ("__pregel_push", int(activation.id.rpartition("#")[2] or 0), False)
 
 
 def results(update: Update, keys: Sequence[str]) -> dict[str, Any]:

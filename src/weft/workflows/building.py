@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from weft.engine.cache import Cache
 from weft.engine.channels import Barrier, Channel
-from weft.engine.context import Context, Target
+from weft.engine.context import Context, NobodyAsks, Target
 from weft.engine.evolution import UNVERSIONED, Evolution
 from weft.engine.graph import NOTHING, Durability, Graph, Link, Node, NodeFn, Schedule, Send, State, Update
 from weft.engine.policy import Failure, Policy
@@ -90,8 +90,9 @@ class _Build:
                 channels[f"join:{index}:{end}"] = Barrier(frozenset(names))
                 joined.setdefault(end, []).append(f"join:{index}:{end}")
         nodes = [self._node(name, node, tuple(joined.get(name, ()))) for name, node in self._nodes.items()]
-        waits = any(edge.waits for edge in self._routes.get(START, ()))
-        if waits:
+        routes = self._routes.get(START, ())
+        waits = any(edge.waits for edge in routes)
+        if routes:
             nodes.append(self._entry())
         visible = tuple(self._output.channels)
         return Graph(
@@ -202,7 +203,7 @@ class _Build:
     # The input
 
     def _entry(self) -> Node:
-        """A node of its own for conditional edges from START that have to wait."""
+        """A node of its own for conditional edges from START that have to wait, or ask something."""
         follow = following(START, (), self._routes[START], self._own, self._view)
 
         async def run(state: State, payload: Any, ctx: Context[Any]) -> Update:
@@ -237,11 +238,14 @@ class _Build:
             return update
         goto = [end for end in self._edges[START] if end != END]
         sends: list[Send] = []
-        for edge in self._routes.get(START, ()):
-            after = state_after(self._own, NOTHING, writes)
-            more, sent = targets(edge.route(after if self._view is None else self._view(after)), edge.to, edge.who)
-            goto.extend(more)
-            sends.extend(sent)
+        try:
+            for edge in self._routes.get(START, ()):
+                after = state_after(self._own, NOTHING, writes)
+                more, sent = targets(edge.route(after if self._view is None else self._view(after)), edge.to, edge.who)
+                goto.extend(more)
+                sends.extend(sent)
+        except NobodyAsks:
+            return Update(writes, goto=(START,))
         return Update(writes, sends, goto)
 
 
