@@ -4,14 +4,11 @@ As ``child``. Forty steps, an effect that must happen once, a nap, and forty ste
 """
 
 import asyncio
-import importlib
-import warnings
 from typing import Any
 
-from tests.kill.child import KEY, Mortal, nursery, on_mortal
-from tests.kill.steered import ME, Notes, happen, steer
-from weft import END, START, App, Context, StateGraph
-from weft.storage import open_store
+from tests.kill.alone import drives
+from tests.kill.steered import Notes, happen
+from weft import END, START, Context, StateGraph
 
 EACH = 40
 """Steps before the effect, and after it."""
@@ -39,17 +36,5 @@ def graph(path: str) -> Any:
     return made.add_edge("pay", "nap").add_edge("nap", "count").compile(durability="async")
 
 
-async def main(url: str, path: str, when: str = "never", number: str = "0") -> None:
-    app = App(targets=[graph(path)], store=url, lease=3.0)
-    mortal: Any = Mortal(await open_store(url), when, int(number))
-    on_mortal(app, mortal)
-    await app.start()
-    run = await app.submit("above", {}, scope=ME, thread="t", idempotency_key=KEY)
-    print((await steer(app, await app.wait(ME, run.id), path)).status, flush=True)
-    await app.close()
-
-
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    importlib.import_module("weft.storage.postgres")
-    nursery(main)
+    drives(graph)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kill.bursts import ME, SAID, graph
+from tests.kill.bursts import SAID, graph
 from tests.kill.nursery import Nursery, the_last_ends_it
+from tests.kill.steered import ME
 from weft import App
 from weft.events import NodeFinished, RunFinished, StepCommitted
 from weft.storage.base import Page

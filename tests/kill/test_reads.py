@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.kill.nursery import Nursery, the_last_ends_it
-from tests.kill.reads import ME, READS, ROUNDS, graph
+from tests.kill.reads import READS, ROUNDS, graph
+from tests.kill.steered import ME
 from weft import App
 from weft.events import NodeFinished, StepCommitted
 from weft.storage.base import Page
