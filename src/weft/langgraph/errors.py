@@ -102,11 +102,11 @@ class NodeTimeoutError(Exception):
         self.idle_timeout, self.run_timeout = idle_timeout, run_timeout
 
 
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def innermost(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error in a group, or in the groups in it."""
     found = group.exceptions[0]
     return (
-        first_of(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found
+        innermost(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found
     )
 
 

@@ -27,7 +27,7 @@ from weft.langgraph.errors import (
     NodeInterrupt,
     NodeTimeoutError,
     ParentCommand,
-    first_of,
+    innermost,
 )
 from weft.langgraph.looking import WeftCheckpointer
 from weft.langgraph.managed import Steps
@@ -163,7 +163,7 @@ class Invocation(Beginning):
         except GraphError as error:
             raise InvalidUpdateError(str(error)) from error
         except BaseExceptionGroup as group:
-            raise first_of(group) from None
+            raise innermost(group) from None
         finally:
             await self.settle()
         raise AssertionError("a step ends at its edge")
