@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,14 @@ class Nursery:
     def _number(self) -> int:
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())
+
+
+async def dies_and_goes_on(nursery: Nursery, url: str, effects: Path, when: str, number: int) -> None:
+    """A run is killed around one of its writes, and another process brings it to its end."""
+    code = await asyncio.to_thread(nursery.run, url, effects, when, str(number))
+    assert code == -signal.SIGKILL, nursery.err
+    code = await asyncio.to_thread(nursery.run, url, effects)
+    assert (code, nursery.out) == (0, "finished\n"), nursery.err
 
 
 async def the_last_ends_it(nursery: Nursery, url: str, effects: Path, writes: int, *more: str) -> None:

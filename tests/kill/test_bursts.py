@@ -1,40 +1,28 @@
 """Killed (SIGKILL) around each write of a graph with ``durability="async"``: steps may run again, the record has none
 twice, and what must happen once does."""
 
-import asyncio
-import signal
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.kill.bursts import SAID, graph
-from tests.kill.nursery import Nursery, the_last_ends_it
+from tests.kill.nursery import Nursery, dies_and_goes_on, the_last_ends_it
 from tests.kill.steered import ME
 from weft import App
 from weft.events import NodeFinished, RunFinished, StepCommitted
 from weft.storage.base import Page
 
+CHILD = "tests.kill.bursts"
 WRITES = 7
 """Writes of the whole run, which takes 82 steps; the test sees to it that this is so."""
 POINTS = [(when, number) for number in range(1, WRITES + 1) for when in ("before", "after")]
 
 
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    kept = Nursery(tmp_path_factory.mktemp("bursts"), "tests.kill.bursts")
-    yield kept
-    kept.close()
-
-
 @pytest.mark.parametrize(("when", "number"), POINTS)
 async def test_killed_and_gone_on(nursery: Nursery, shared_url: str, tmp_path: Path, when: str, number: int) -> None:
     url, effects = shared_url.replace("?synchronous=NORMAL", ""), tmp_path / "effects"
-    code = await asyncio.to_thread(nursery.run, url, effects, when, str(number))
-    assert code == -signal.SIGKILL, nursery.err
-    code = await asyncio.to_thread(nursery.run, url, effects)
-    assert (code, nursery.out) == (0, "finished\n"), nursery.err
+    await dies_and_goes_on(nursery, url, effects, when, number)
     assert [line.split()[0] for line in effects.read_text().splitlines()] == ["pay"]
 
     async with App(targets=[graph(str(effects))], store=url) as app:

@@ -7,7 +7,6 @@ that was on record.
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,10 @@ from weft.events import RunFinished, RunPaused, RunStarted, RunSteered
 from weft.runtime.commands import Command, Resume, SetBreakpoints, SetState, Step
 from weft.storage.base import Scope
 
+CHILD = "tests.kill.commanded"
 ME = Scope("default", "local")
 ORDERS: list[Command] = [Step(count=2), SetState(writes={"n": 100}), SetBreakpoints(breakpoints=()), Resume()]
 POINTS = [(when, number) for number in range(2, 15) for when in ("before", "after")]
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    kept = Nursery(tmp_path_factory.mktemp("commanded"), "tests.kill.commanded")
-    yield kept
-    kept.close()
 
 
 async def paused(app: App, run_id: str, times: int) -> None:

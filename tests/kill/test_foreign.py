@@ -7,7 +7,6 @@ result is stored when the task is done, and the same task begins again when it w
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,11 @@ from weft.storage import open_store
 from weft.storage.base import Page
 from weft.storage.trails import Trail
 
+CHILD = "tests.kill.foreign"
 WRITES = 26
 """At least so many the run has: how LangGraph gathers its writes differs from run to run."""
 POINTS = [("before", number) for number in range(1, WRITES + 1, 2)]
 POINTS += [("after", number) for number in range(2, WRITES + 1, 4)]
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    kept = Nursery(tmp_path_factory.mktemp("nursery"), "tests.kill.foreign")
-    yield kept
-    kept.close()
 
 
 async def on_record(url: str) -> set[str]:

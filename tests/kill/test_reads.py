@@ -1,41 +1,29 @@
 """Killed (SIGKILL) around each write of a graph whose nodes mostly ``read``: they may run again, and find
 something else; whatever acts is told the same as before, and what must happen once does."""
 
-import asyncio
-import signal
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.kill.nursery import Nursery, the_last_ends_it
+from tests.kill.nursery import Nursery, dies_and_goes_on, the_last_ends_it
 from tests.kill.reads import READS, ROUNDS, graph
 from tests.kill.steered import ME
 from weft import App
 from weft.events import NodeFinished, StepCommitted
 from weft.storage.base import Page
 
+CHILD = "tests.kill.reads"
 STEPS = ROUNDS * (READS + 2)
 WRITES = 15
 """Writes of the whole run, which takes so many steps; the test sees to it that this is so."""
 POINTS = [(when, number) for number in range(1, WRITES + 1) for when in ("before", "after")]
 
 
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    kept = Nursery(tmp_path_factory.mktemp("reads"), "tests.kill.reads")
-    yield kept
-    kept.close()
-
-
 @pytest.mark.parametrize(("when", "number"), POINTS)
 async def test_killed_and_gone_on(nursery: Nursery, shared_url: str, tmp_path: Path, when: str, number: int) -> None:
     url, effects = shared_url.replace("?synchronous=NORMAL", ""), tmp_path / "effects"
-    code = await asyncio.to_thread(nursery.run, url, effects, when, str(number))
-    assert code == -signal.SIGKILL, nursery.err
-    code = await asyncio.to_thread(nursery.run, url, effects)
-    assert (code, nursery.out) == (0, "finished\n"), nursery.err
+    await dies_and_goes_on(nursery, url, effects, when, number)
 
     told = [line.split()[0].split(":") for line in effects.read_text().splitlines()]
     paid = [numbers for name, numbers in told if name == "pay"]

@@ -6,7 +6,6 @@ Whatever the moment: nothing is done again before somebody agreed, and then once
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,12 @@ from weft import App
 from weft.events import RunFinished, RunPaused
 from weft.storage.base import Page
 
+CHILD = "tests.kill.repeating"
 WRITES = 22
 """Writes from the fork to the end of the run; the test sees to it that they are not more."""
 FEWER = 20
 """On a busy machine, where what mostly goes apart goes together."""
 POINTS = [(when, number) for number in range(1, WRITES + 1) for when in ("before", "after")]
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    kept = Nursery(tmp_path_factory.mktemp("repeating"), "tests.kill.repeating")
-    yield kept
-    kept.close()
 
 
 def done(effects: Path) -> Counter[str]:

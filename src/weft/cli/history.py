@@ -98,7 +98,9 @@ def fork(
         list[str] | None, typer.Option(help="Write to a channel first: name=value, the value as JSON or words.")
     ] = None,
     node: Annotated[str, typer.Option(help="In whose name: what follows that node is next.")] = "",
-    goto: Annotated[list[str] | None, typer.Option(help="What is next instead: a node.", metavar="NODE")] = None,
+    goto: Annotated[
+        list[str] | None, typer.Option(help="What is next instead: a node; __end__ for nothing.", metavar="NODE")
+    ] = None,
     go_on: Annotated[bool, typer.Option("--go-on", help="Do what is next, here and now.")] = False,
     confirm: Confirm = False,
     store: Store = None,

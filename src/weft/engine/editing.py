@@ -42,7 +42,7 @@ def edited(
     """
     if node:
         if node not in graph.nodes:
-            raise GraphError(f"graph {graph.name!r} has no node {node!r}; there is: {graph.told}")
+            raise GraphError(f"graph {graph.name!r} has no node {node!r}; there is: {graph.node_names}")
         graph.check(node, update)
         mine = next((one for one in checkpoint.frontier if one.node == node), None)
         before = checkpoint
@@ -58,7 +58,9 @@ def edited(
         goto = [name for name in goto if name != END]
         unknown = [name for name in goto if name not in graph.nodes]
         if unknown:
-            raise GraphError(f"graph {graph.name!r} has no node {unknown[0]!r} to go on to; there is: {graph.told}")
+            raise GraphError(
+                f"graph {graph.name!r} has no node {unknown[0]!r} to go on to; there is: {graph.node_names}"
+            )
         done = replace(done, frontier=tuple([Activation(f"{done.step}:{name}", name) for name in dict.fromkeys(goto)]))
     return replace(done, step=checkpoint.step)
 

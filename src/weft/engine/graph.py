@@ -206,11 +206,11 @@ class Graph:
         for target in (*update.goto, *[send.node for send in update.sends]):
             if target not in self.nodes:
                 raise GraphError(
-                    f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {self.told}"
+                    f"{who} goes on to {target!r}; graph {self.name!r} has no such node; it has: {self.node_names}"
                 )
 
     @property
-    def told(self) -> str:
+    def node_names(self) -> str:
         """The names of its nodes, for whoever named another one."""
         return ", ".join(sorted(name for name in self.nodes if not name.startswith("__")))
 

@@ -105,9 +105,7 @@ class NodeTimeoutError(Exception):
 def innermost(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error in a group, or in the groups in it."""
     found = group.exceptions[0]
-    return (
-        innermost(cast("BaseExceptionGroup[BaseException]", found)) if isinstance(found, BaseExceptionGroup) else found
-    )
+    return innermost(cast("Any", found)) if isinstance(found, BaseExceptionGroup) else found
 
 
 __all__ = [

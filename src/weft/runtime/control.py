@@ -165,7 +165,7 @@ class Control:
         if isinstance(command, SetState):
             as_update(graph if command.path is None else graph_at(graph, command.path, self._runner.find), command)
         if isinstance(command, Rerun) and command.path is None and command.node not in graph.nodes:
-            raise GraphError(f"graph {graph.name!r} has no node {command.node!r}; it has: {graph.told}")
+            raise GraphError(f"graph {graph.name!r} has no node {command.node!r}; it has: {graph.node_names}")
         if isinstance(command, Inject) and any(channel.stored == "rows" for channel in graph.channels.values()):
             graph.enter(command.input)
 

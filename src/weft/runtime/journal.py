@@ -69,6 +69,7 @@ class Journal:
 
     __slots__ = (
         "_begun",
+        "_behind",
         "_called",
         "_held",
         "_judged",
@@ -138,6 +139,8 @@ class Journal:
         self._lasting = False
         """Whether what was done since the last commit took so long that it is not to be done again."""
         self._held: Commit | None = None
+        self._behind: Future[None] | None = None
+        """The last commit of steps that nobody waited for."""
         self._called = False
         """Whether model calls ended that the ledger does not have yet."""
         self._judged = False
@@ -290,9 +293,21 @@ class Journal:
         commit, self._held, self._steps = self._held, None, 0
         new, self._sealed = self._sealed, []
         try:
-            self._put(self.store, commit, new)
+            self._behind = self._put(self.store, commit, new)
         except Exception as error:
             self.failure = self.failure or error
+
+    async def catch_up(self) -> None:
+        """Until the steps that nobody waited for are on record: something begins that may act on them.
+
+        Raises:
+            StoreError: they, or what was to be on record before them, cannot be.
+        """
+        self._flush()
+        if self._behind is not None and not self._behind.done():
+            await wait({self._behind})  # others may wait for it too: it is not cancelled with one of them
+        if self.failure is not None:
+            raise self.failure
 
     def _put(self, store: Store, commit: Commit, happened: list[Happened]) -> "Future[None]":
         first = self.seq - len(happened) + 1

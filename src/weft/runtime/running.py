@@ -53,6 +53,7 @@ async def run_target(session: Session, target: Target, input: Any) -> Any:
 
 async def _call(session: Session, path: Path, target: Target, input: Any) -> Any:
     """Run ``target`` at ``path`` below: from its start, or from where it was when the process died."""
+    await session.journal.catch_up()
     beside = session.calls.setdefault(path[:-1], Beside())
     try:
         return await beside.run(_below(session, path, target, input))

@@ -11,10 +11,9 @@ from weft.runtime.forks import Edit
 from weft.runtime.history import StateView
 from weft.server.deps import AppDep, ScopeDep
 from weft.server.description import answers
-from weft.server.routes.runs import view_of
+from weft.server.routes.runs import queued, view_of
 from weft.server.schemas import Before, ForkThread, Id, Limit, ReplayRun, Step, Wait
 from weft.server.views import ForkView, Moments, RunView, StateAt, StateMessage, reply
-from weft.storage.base import RESTING
 
 router = APIRouter(tags=["history"])
 
@@ -90,10 +89,7 @@ async def replay(id: Id, body: ReplayRun, app: AppDep, scope: ScopeDep, wait: Wa
     record = await travel.submit_replay(
         scope, id, until=body.until, live_from=body.live_from, confirm=body.confirm, run_nodes=body.run_nodes
     )
-    if wait:
-        record = await app.wait(scope, record.id, timeout=wait)
-    rests = wait is not None and record.status in RESTING
-    return reply(await view_of(app, scope, record), 200 if rests else 202, {"Location": f"runs/{record.id}"})
+    return await queued(app, scope, record, wait)
 
 
 @router.get("/runs/{id}/diff/{other}", operation_id="diffRuns", responses=answers(RunsDiff, 404))

@@ -72,6 +72,11 @@ async def start(
         breakpoints=[point.point() for point in body.breakpoints],
         limits=body.limits and body.limits.plain(),
     )
+    return await queued(app, scope, record, wait)
+
+
+async def queued(app: App, scope: Scope, record: RunRecord, wait: float | None) -> Response:
+    """202 for a run in the queue; with ``wait`` 200 where it rests in time."""
     if wait:
         record = await app.wait(scope, record.id, timeout=wait)
     rests = wait is not None and record.status in RESTING
